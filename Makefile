@@ -1,0 +1,141 @@
+# Eldersafe. The everyday targets (README.md and HACKING.md say more):
+#
+#   make run            install what is missing, build, start the whole local stack
+#   make check          install what is missing, build, run every test
+#   make                build everything into build/release
+#   make check-source | check-unit | check-sql | check-integration | check-fuzz
+#   make asan | tsan    unit and integration tests under the sanitizers
+#   make fuzz           let every fuzz target run for FUZZ_SECONDS
+#   make bench          side-by-side figures
+#   make format         let clang-format decide
+#   make install DESTDIR=…
+#   make deb            a Debian package under build/
+#
+# VARIANT=release|asan|tsan|fuzz chooses the flags; each variant builds into its own folder.
+
+VARIANT ?= release
+BUILD   := build/$(VARIANT)
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+CC_release := gcc
+CC_asan    := clang
+CC_tsan    := clang
+CC_fuzz    := clang
+CC         := $(CC_$(VARIANT))
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
+            -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough
+FLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+                 -fno-sanitize-recover=all
+LINK_release  := -pie -Wl,-z,relro,-z,now
+LINK_asan     := -fsanitize=address,undefined
+LINK_tsan     := -fsanitize=thread
+LINK_fuzz     := -fsanitize=fuzzer,address,undefined
+
+CFLAGS  := -std=gnu11 -g $(WARNINGS) $(FLAGS_$(VARIANT))
+CPPFLAGS := -D_GNU_SOURCE -I. $(shell pg_config --includedir 2>/dev/null | sed 's/^/-I/')
+LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed
+LDLIBS  := -lmicrohttpd -lpq -lhiredis -lcurl -lssl -lcrypto -ljansson -lsodium -lsecp256k1 -pthread
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+# --- what is built -------------------------------------------------------------------------
+COMMON_SRC := $(wildcard common/*/*.c)
+COMMON_SRC := $(filter-out common/tests/%,$(COMMON_SRC))
+TIER1_SRC  := $(filter-out tier1-core/main-%,$(wildcard tier1-core/*.c tier1-core/http/*.c \
+              tier1-core/domain/*.c tier1-core/db/*.c tier1-core/notify/*.c))
+LEDGER_SRC := $(filter-out worker-ledger/main-%,$(wildcard worker-ledger/*.c worker-ledger/log/*.c \
+              worker-ledger/chain/*.c worker-ledger/db/*.c worker-ledger/auditor/*.c))
+VERIFY_SRC := $(filter-out worker-ledger/verify/main.c,$(wildcard worker-ledger/verify/*.c))
+CTL_SRC    := $(filter-out deploy/ctl/main.c,$(wildcard deploy/ctl/*.c))
+
+LIB    := $(BUILD)/libeldersafe.a
+TIER1  := $(BUILD)/libtier1.a
+LEDGER := $(BUILD)/libledger.a
+VERIFY := $(BUILD)/libverify.a
+CTL    := $(BUILD)/libctl.a
+
+PROGRAMS := $(patsubst tier1-core/main-%.c,$(BUILD)/eldersafe-%,$(wildcard tier1-core/main-*.c)) \
+            $(patsubst worker-ledger/main-%.c,$(BUILD)/eldersafe-%,$(wildcard worker-ledger/main-*.c)) \
+            $(if $(wildcard worker-ledger/verify/main.c),$(BUILD)/eldersafe-verify) \
+            $(if $(wildcard deploy/ctl/main.c),$(BUILD)/eldersafectl)
+
+TEST_SRC   := $(wildcard common/tests/test-*.c tier1-core/tests/test-*.c worker-ledger/tests/test-*.c \
+              deploy/ctl/tests/test-*.c)
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
+
+.PHONY: all
+all: $(PROGRAMS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(call objects,$(COMMON_SRC))
+$(TIER1): $(call objects,$(TIER1_SRC))
+$(LEDGER): $(call objects,$(LEDGER_SRC))
+$(VERIFY): $(call objects,$(VERIFY_SRC))
+$(CTL): $(call objects,$(CTL_SRC))
+$(BUILD)/%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/eldersafe-%: $(BUILD)/obj/tier1-core/main-%.o $(TIER1) $(LIB)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/eldersafe-%: $(BUILD)/obj/worker-ledger/main-%.o $(LEDGER) $(LIB)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# The verifier is one static file without database or network code: it must run years from now.
+VERIFY_LINK_release := -static-pie
+VERIFY_LINK := $(or $(VERIFY_LINK_$(VARIANT)),)
+$(BUILD)/eldersafe-verify: $(BUILD)/obj/worker-ledger/verify/main.o $(VERIFY) $(LEDGER) $(LIB)
+	$(CC) $(filter-out -pie,$(LDFLAGS)) $(VERIFY_LINK) $^ -ljansson -lsodium -pthread -o $@
+
+$(BUILD)/eldersafectl: $(BUILD)/obj/deploy/ctl/main.o $(CTL) $(VERIFY) $(LEDGER) $(LIB)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# --- tests ---------------------------------------------------------------------------------
+$(BUILD)/common/tests/%: $(BUILD)/obj/common/tests/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+$(BUILD)/tier1-core/tests/%: $(BUILD)/obj/tier1-core/tests/%.o $(TIER1) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+$(BUILD)/worker-ledger/tests/%: $(BUILD)/obj/worker-ledger/tests/%.o $(VERIFY) $(LEDGER) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+$(BUILD)/deploy/ctl/tests/%: $(BUILD)/obj/deploy/ctl/tests/%.o $(CTL) $(VERIFY) $(LEDGER) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+
+.PHONY: unit-tests check-unit
+unit-tests: $(UNIT_TESTS)
+check-unit: unit-tests
+	tests/run-unit $(UNIT_TESTS)
+
+# --- fuzzing -------------------------------------------------------------------------------
+ifeq ($(VARIANT),fuzz)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TIER1) $(VERIFY) $(LEDGER) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+endif
+
+.PHONY: format
+format:
+	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:
