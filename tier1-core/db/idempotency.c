@@ -1,0 +1,108 @@
+#include "tier1-core/db/idempotency.h"
+
+#include <string.h>
+
+/* A key is remembered for a day; a request that died frees it after a minute, longer than any
+ * request may run. */
+const struct es_db_statement idempotency_claim_statement = {
+    .name = "idempotency_claim",
+    .params = "xxx",
+    .sql = "INSERT INTO core.idempotency AS i (caller, key_hash, fingerprint, state, expires_at,"
+           "  lease_until)"
+           " VALUES ($1, $2, $3, 'running', now() + interval '1 day', now() + interval '1 minute')"
+           " ON CONFLICT (caller, key_hash) DO UPDATE SET fingerprint = excluded.fingerprint,"
+           "  state = 'running', status = NULL, content_type = NULL, body = NULL,"
+           "  expires_at = excluded.expires_at, lease_until = excluded.lease_until"
+           " WHERE i.expires_at <= now()"
+           "  OR (i.state = 'running' AND i.lease_until <= now()"
+           "   AND i.fingerprint = excluded.fingerprint)"
+           " RETURNING true AS claimed",
+};
+
+const struct es_db_statement idempotency_find_statement = {
+    .name = "idempotency_find",
+    .params = "xx",
+    .sql = "SELECT fingerprint, state, coalesce(status, 0) AS status,"
+           "  coalesce(content_type, '') AS content_type, coalesce(body, '') AS body"
+           " FROM core.idempotency WHERE caller = $1 AND key_hash = $2",
+};
+
+static void read_found(const struct es_db_rows *rows, const unsigned char *fingerprint,
+                       struct es_arena *arena, enum idempotency_found *ret_found,
+                       struct idempotency_answer *ret_answer)
+{
+    size_t length = 0;
+    const void *stored = es_db_bytea(rows, 0, "fingerprint", &length);
+    if (length != 32 || memcmp(stored, fingerprint, length) != 0) {
+        *ret_found = IDEMPOTENCY_OTHER;
+        return;
+    }
+    if (strcmp(es_db_text(rows, 0, "state"), "done") != 0) {
+        *ret_found = IDEMPOTENCY_BUSY;
+        return;
+    }
+    const void *body = es_db_bytea(rows, 0, "body", &length);
+    *ret_found = IDEMPOTENCY_DONE;
+    *ret_answer = (struct idempotency_answer){
+        .status = es_db_i64(rows, 0, "status"),
+        .content_type = es_arena_strdup(arena, es_db_text(rows, 0, "content_type")),
+        .body = es_arena_strndup(arena, body, length),
+        .length = length,
+    };
+}
+
+enum es_db_result idempotency_begin(struct es_db *db, const struct idempotency_key *key,
+                                    const unsigned char *fingerprint, struct es_arena *arena,
+                                    enum idempotency_found *ret_found,
+                                    struct idempotency_answer *ret_answer)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *claimed = NULL;
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *found = NULL;
+    enum es_db_result result = es_db_one(db, &idempotency_claim_statement, &claimed, key->caller,
+                                         (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32,
+                                         fingerprint, (size_t)32);
+    if (result == ES_DB_OK) {
+        *ret_found = IDEMPOTENCY_CLAIMED;
+        return ES_DB_OK;
+    }
+    if (result != ES_DB_NO_ROW) {
+        return result;
+    }
+    result = es_db_one(db, &idempotency_find_statement, &found, key->caller,
+                       (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32);
+    if (result == ES_DB_OK) {
+        read_found(found, fingerprint, arena, ret_found, ret_answer);
+    } else if (result == ES_DB_NO_ROW) {
+        *ret_found = IDEMPOTENCY_BUSY; /* released in between: the client tries again */
+        result = ES_DB_OK;
+    }
+    return result;
+}
+
+const struct es_db_statement idempotency_finish_statement = {
+    .name = "idempotency_finish",
+    .params = "xxstx",
+    .sql = "UPDATE core.idempotency SET state = 'done', status = $3, content_type = $4, body = $5"
+           " WHERE caller = $1 AND key_hash = $2 AND state = 'running'",
+};
+
+enum es_db_result idempotency_finish(struct es_db *db, const struct idempotency_key *key,
+                                     const struct idempotency_answer *answer)
+{
+    return es_db_run(db, &idempotency_finish_statement, NULL, key->caller,
+                     (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32,
+                     (int)answer->status, answer->content_type, answer->body, answer->length);
+}
+
+const struct es_db_statement idempotency_release_statement = {
+    .name = "idempotency_release",
+    .params = "xx",
+    .sql = "DELETE FROM core.idempotency WHERE caller = $1 AND key_hash = $2"
+           " AND state = 'running'",
+};
+
+enum es_db_result idempotency_release(struct es_db *db, const struct idempotency_key *key)
+{
+    return es_db_run(db, &idempotency_release_statement, NULL, key->caller,
+                     (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32);
+}

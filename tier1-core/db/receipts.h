@@ -1,0 +1,25 @@
+/* What the log and the chain know of a leaf: read through functions granted by schema anchor. */
+#pragma once
+
+#include "common/base/arena.h"
+#include "common/db/db.h"
+#include "common/tlog/receipt.h"
+#include "common/tlog/tile.h"
+
+/* Fill the log's and the chain's part of *RECEIPT (status, leaf_index, checkpoint, transaction,
+ * bump, block; not event, salt and inclusion) for LEAF_ID, in ARENA; *RET_SIZE is the size of the
+ * tree its checkpoint covers, 0 while it is pending. */
+enum es_db_result receipts_read(struct es_db *db, int64_t leaf_id, struct es_arena *arena,
+                                struct es_receipt *receipt, uint64_t *ret_size) ES_MUST_CHECK;
+
+/* A read-only tile store over anchor.tiles; CONTEXT of its functions is DB. */
+struct es_tile_store receipts_tiles(struct es_db *db);
+
+/* Headers of the best chain we know from HEIGHT FROM to TO, ascending, 80 bytes each, in ARENA;
+ * *RET_COUNT is 0 when one of them is missing or they do not link. */
+enum es_db_result receipts_headers(struct es_db *db, int64_t from, const unsigned char *block_hash,
+                                   struct es_arena *arena, const unsigned char **ret_headers,
+                                   size_t *ret_count) ES_MUST_CHECK;
+
+extern const struct es_db_statement receipts_read_statement, receipts_tile_statement,
+    receipts_headers_statement;

@@ -1,0 +1,55 @@
+#include "tier1-core/housekeeping.h"
+
+#include "common/base/mem.h"
+#include "common/daemon/ticker.h"
+#include "common/observe/log.h"
+#include "tier1-core/app.h"
+#include "tier1-core/db/maintenance.h"
+
+#include <stdlib.h>
+
+#define PERIOD_MS ((int64_t)60 * 60 * 1000)
+
+struct housekeeping {
+    struct app *app;
+    struct es_db *db;
+    struct es_ticker *ticker;
+};
+
+static bool keep_house(void *context)
+{
+    struct housekeeping *house = context;
+    int64_t created = 0;
+    enum es_db_result result =
+        maintenance_partitions(house->db, (int32_t)house->app->config.partitions_ahead, &created);
+    if (result == ES_DB_OK && created > 0) {
+        es_log(ES_LOG_INFO, "housekeeping.partitions", es_f_int("created", created));
+    }
+    if (result == ES_DB_OK) {
+        result = maintenance_prune(house->db);
+    }
+    if (result != ES_DB_OK) {
+        es_log(ES_LOG_WARN, "housekeeping.failed",
+               es_f_text("database", es_db_result_name(result)));
+    }
+    return false;
+}
+
+struct housekeeping *housekeeping_start(struct app *app)
+{
+    struct housekeeping *house = ES_NEW(struct housekeeping);
+    house->app = app;
+    house->db = app_db_new(app, false);
+    house->ticker = es_ticker_start(PERIOD_MS, keep_house, house);
+    return house;
+}
+
+struct housekeeping *housekeeping_stop(struct housekeeping *house)
+{
+    if (house != NULL) {
+        es_ticker_stop(house->ticker);
+        es_db_free(house->db);
+        free(house);
+    }
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/* Before an ordinary handler runs: who calls, may they, and not too often. */
+#include "common/http/problem.h"
+#include "tier1-core/app.h"
+#include "tier1-core/http/caller.h"
+#include "tier1-core/http/hooks.h"
+#include "tier1-core/routes.h"
+
+#include <string.h>
+
+static bool may_call(struct es_request *request, unsigned access, struct app *app)
+{
+    if (access == ACCESS_PUBLIC) {
+        return true;
+    }
+    const struct caller *caller = caller_find(request, app);
+    if (caller == NULL) {
+        return false;
+    }
+    if (access == ACCESS_SESSION && caller->claims.scope != ES_SCOPE_SESSION) {
+        es_respond_problem(request, ES_PROBLEM_FORBIDDEN, "a device may only signal: sign in");
+        return false;
+    }
+    return true;
+}
+
+bool admit(struct es_request *request, const struct es_route *route, void *app_, void *worker_)
+{
+    struct app *app = app_;
+    struct worker *worker = worker_;
+    if (!may_call(request, route->access, app)) {
+        return false;
+    }
+    if (route->rate == RATE_NONE || route->rate == RATE_SIGNAL) {
+        return true;
+    }
+    const struct es_rate *rate = &core_rates[route->rate];
+    const struct caller *caller = caller_of(request);
+    const char *client = es_request_client(request);
+    const void *key = caller != NULL ? (const void *)&caller->claims.member_id : client;
+    size_t length = caller != NULL ? sizeof(caller->claims.member_id) : strlen(client);
+    struct es_rate_verdict verdict =
+        es_limiter_take(app->limiter, worker->redis, rate, key, length, NULL);
+    if (!verdict.allowed) {
+        es_respond_rate_limited(request, rate->name, rate->quota, rate->window_s,
+                                verdict.retry_after_s);
+        return false;
+    }
+    es_respond_rate_fields(request, rate->name, rate->quota, rate->window_s, verdict.remaining,
+                           rate->window_s);
+    return true;
+}

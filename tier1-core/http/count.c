@@ -1,0 +1,32 @@
+/* After every answer: metrics, and a line in the log for what was slow or failed. */
+#include "common/base/clock.h"
+#include "common/observe/log.h"
+#include "tier1-core/app.h"
+#include "tier1-core/http/hooks.h"
+#include "tier1-core/metrics.h"
+#include "tier1-core/routes.h"
+
+#define SLOW_US (500 * ES_US_PER_MS)
+
+static const size_t class_metrics[] = {METRIC_ANSWERS_2XX, METRIC_ANSWERS_3XX, METRIC_ANSWERS_4XX,
+                                       METRIC_ANSWERS_5XX};
+
+void count_request(const struct es_request *request, void *app_)
+{
+    struct app *app = app_;
+    unsigned status = es_response_status(request);
+    const struct es_route *route = es_request_route(request);
+    int64_t took_us = es_request_age_us(request);
+    bool signal = route != NULL && route->rate == RATE_SIGNAL;
+    if (status >= 200 && status < 600) {
+        es_metric_add(app->metrics, class_metrics[status / 100 - 2], 1);
+    }
+    es_metric_observe(app->metrics, signal ? METRIC_SIGNAL_SECONDS : METRIC_REQUEST_SECONDS,
+                      (double)took_us / (double)ES_US_PER_S);
+    if (status >= 500 || took_us > SLOW_US) {
+        es_log(ES_LOG_INFO, status >= 500 ? "request.failed" : "request.slow",
+               es_f_text("request_id", es_request_id(request)),
+               es_f_text("route", route != NULL ? route->path : ""), es_f_int("status", status),
+               es_f_ms("took", took_us));
+    }
+}

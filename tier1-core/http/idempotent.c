@@ -1,0 +1,84 @@
+/* Idempotency-Key: the tier's store behind the server's protocol. */
+#include "common/observe/log.h"
+#include "tier1-core/app.h"
+#include "tier1-core/db/idempotency.h"
+#include "tier1-core/http/caller.h"
+#include "tier1-core/http/hooks.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* The caller's part of the key: the token, or the client's address where there is none, so that
+ * one client cannot read another's answers by guessing keys. */
+static void make_key(const struct es_request *request, const char *text,
+                     unsigned char caller_bytes[IDEMPOTENCY_CALLER_SIZE],
+                     unsigned char key_hash[32])
+{
+    const struct caller *caller = caller_of(request);
+    if (caller != NULL) {
+        memcpy(caller_bytes, caller->token_hash, IDEMPOTENCY_CALLER_SIZE);
+    } else {
+        const char *client = es_request_client(request);
+        crypto_generichash(caller_bytes, IDEMPOTENCY_CALLER_SIZE, (const unsigned char *)client,
+                           strlen(client), NULL, 0);
+    }
+    crypto_hash_sha256(key_hash, (const unsigned char *)text, strlen(text));
+}
+
+enum es_idempotency_state begin_idempotent(struct es_request *request, const char *key,
+                                           const unsigned char fingerprint[32], void *app,
+                                           void *worker_)
+{
+    (void)app;
+    static const enum es_idempotency_state states[] = {
+        [IDEMPOTENCY_CLAIMED] = ES_IDEMPOTENCY_NEW,
+        [IDEMPOTENCY_BUSY] = ES_IDEMPOTENCY_RUNNING,
+        [IDEMPOTENCY_OTHER] = ES_IDEMPOTENCY_MISMATCH,
+        [IDEMPOTENCY_DONE] = ES_IDEMPOTENCY_REPLAY,
+    };
+    struct worker *worker = worker_;
+    unsigned char caller[IDEMPOTENCY_CALLER_SIZE];
+    unsigned char key_hash[32];
+    enum idempotency_found found = IDEMPOTENCY_BUSY;
+    struct idempotency_answer answer = {0};
+    make_key(request, key, caller, key_hash);
+    struct idempotency_key stored = {.caller = caller, .key_hash = key_hash};
+    if (idempotency_begin(worker->db, &stored, fingerprint, es_request_arena(request), &found,
+                          &answer) != ES_DB_OK) {
+        return ES_IDEMPOTENCY_UNAVAILABLE;
+    }
+    if (found == IDEMPOTENCY_DONE) {
+        struct es_buf body = ES_BUF_INIT;
+        es_buf_add(&body, answer.body, answer.length);
+        es_respond(request, (unsigned)answer.status, answer.content_type, &body);
+    }
+    return states[found];
+}
+
+void finish_idempotent(struct es_request *request, const char *key, bool completed, void *app,
+                       void *worker_)
+{
+    (void)app;
+    struct worker *worker = worker_;
+    unsigned char caller[IDEMPOTENCY_CALLER_SIZE];
+    unsigned char key_hash[32];
+    make_key(request, key, caller, key_hash);
+    struct idempotency_key stored = {.caller = caller, .key_hash = key_hash};
+    enum es_db_result result = ES_DB_OK;
+    if (completed) {
+        const struct es_buf *body = es_response_body(request);
+        result = idempotency_finish(worker->db, &stored,
+                                    &(struct idempotency_answer){
+                                        .status = es_response_status(request),
+                                        .content_type = es_response_content_type(request),
+                                        .body = es_buf_str(body),
+                                        .length = body->length,
+                                    });
+    } else {
+        result = idempotency_release(worker->db, &stored);
+    }
+    if (result != ES_DB_OK) { /* the key's lease ends by itself */
+        es_log(ES_LOG_WARN, "idempotency.not_kept",
+               es_f_text("database", es_db_result_name(result)));
+    }
+}

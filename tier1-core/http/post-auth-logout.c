@@ -1,0 +1,24 @@
+/* POST /api/auth/logout: end the session that calls. */
+#include "common/http/problem.h"
+#include "tier1-core/app.h"
+#include "tier1-core/db/sessions.h"
+#include "tier1-core/http/caller.h"
+#include "tier1-core/http/handlers.h"
+
+void post_auth_logout(struct es_request *request, void *app_, void *worker_)
+{
+    struct app *app = app_;
+    struct worker *worker = worker_;
+    const struct caller *caller = caller_of(request);
+    enum es_db_result result =
+        sessions_end_token(worker->db, caller->claims.member_id, caller->token_hash, caller->actor,
+                           es_request_id_bytes(request));
+    if (result != ES_DB_OK && result != ES_DB_NO_ROW) {
+        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+        return;
+    }
+    revocations_add(app->revocations, worker->redis, caller->token_hash);
+    es_respond_header(request, "Set-Cookie",
+                      SESSION_COOKIE "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
+    es_respond_empty(request, 204);
+}

@@ -1,0 +1,60 @@
+#include "tier1-core/keys.h"
+
+#include "common/crypto/keyfile.h"
+#include "tier1-core/app.h"
+
+#include <sodium.h>
+
+#define SIGNING_SEED_SIZE 32
+#define PUBLIC_KEY_SIZE   32
+
+static bool load_signer(struct app *app, struct es_buf *error)
+{
+    unsigned char seed[SIGNING_SEED_SIZE];
+    if (!es_keyfile_read(app->config.token_key_file, seed, sizeof(seed), error)) {
+        return false;
+    }
+    app->signer = es_signer_new(seed);
+    sodium_memzero(seed, sizeof(seed));
+    app->key_ring = es_key_ring_new();
+    return es_key_ring_add(app->key_ring, es_signer_public_key(app->signer));
+}
+
+/* While keys rotate, tokens of the key before stay valid. */
+static bool load_previous(struct app *app, struct es_buf *error)
+{
+    unsigned char public_key[PUBLIC_KEY_SIZE];
+    if (app->config.token_previous_key_file == NULL) {
+        return true;
+    }
+    if (!es_keyfile_read(app->config.token_previous_key_file, public_key, sizeof(public_key),
+                         error)) {
+        return false;
+    }
+    if (!es_key_ring_add(app->key_ring, public_key)) {
+        es_buf_add_str(error, "TOKEN_PREVIOUS_KEY_FILE holds the present key\n");
+        return false;
+    }
+    return true;
+}
+
+bool keys_load(struct app *app, struct es_buf *error)
+{
+    const struct core_config *config = &app->config;
+    return load_signer(app, error) && load_previous(app, error) &&
+           es_keyfile_read(config->lookup_key_file, app->lookup_key.bytes,
+                           sizeof(app->lookup_key.bytes), error) &&
+           es_keyfile_read(config->notify_public_key_file, app->notify_public_key,
+                           sizeof(app->notify_public_key), error) &&
+           (config->redis_password_file == NULL ||
+            es_keyfile_read_text(config->redis_password_file, &app->redis_password, error));
+}
+
+void keys_wipe(struct app *app)
+{
+    app->signer = es_signer_free(app->signer);
+    app->key_ring = es_key_ring_free(app->key_ring);
+    es_secret_free_p(&app->redis_password);
+    app->redis_password = NULL;
+    sodium_memzero(&app->lookup_key, sizeof(app->lookup_key));
+}

@@ -1,0 +1,73 @@
+/*
+ * Group-commit lanes: how a life signal becomes durable.
+ *
+ * Members are spread over the lanes by id. Each lane is one thread with its own database and Redis
+ * connections; it takes all that waits (at most LANE_BATCH_MAX), does one Redis pipeline and one
+ * set-based SQL statement, and finishes every job after the commit. So nothing acknowledged is
+ * ever lost, one flush serves hundreds, and one member's signals are always in order.
+ *
+ * When the database is away every job of the batch ends UNAVAILABLE within the statement deadline;
+ * whether a signal was written is then unknown to the caller, who may simply send it again.
+ */
+#pragma once
+
+#include "common/base/compiler.h"
+#include "common/redis/limiter.h"
+#include "tier1-core/db/signals.h"
+#include "tier1-core/domain/signal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LANE_BATCH_MAX  1024
+#define LANE_ACTOR_SIZE 16
+
+enum lane_verdict {
+    LANE_ACCEPTED,    /* committed, now or earlier the same day: OUTCOME is set */
+    LANE_LIMITED,     /* too many requests of this member: RATE is set */
+    LANE_NO_MEMBER,   /* unknown or terminated */
+    LANE_UNAVAILABLE, /* the database did not answer in time */
+};
+
+/* One signal on its way. The submitter owns the memory and leaves it alone until done() is called,
+ * once, on the lane's thread. */
+struct lane_job {
+    /* in */
+    int64_t member_id;
+    struct signal_facts facts;
+    unsigned char actor[LANE_ACTOR_SIZE];
+    const unsigned char *request_id; /* 16 bytes */
+    void (*done)(struct lane_job *job);
+    void *context;
+    /* out */
+    enum lane_verdict verdict;
+    struct signal_outcome outcome;
+    struct es_rate_verdict rate;
+    /* the lane's */
+    struct lane_job *next;
+    int64_t reward_account;
+    const struct es_zone *zone;
+    int32_t day;
+};
+
+struct app;
+struct lanes;
+
+/* Start the lanes of APP (its configuration, zones, limiter and metrics are used). */
+struct lanes *lanes_start(struct app *app) ES_MUST_CHECK;
+
+/* Hand JOB to its lane. False when the lane's queue is full or the lanes are stopping: JOB is then
+ * still the caller's and done() will not be called. */
+bool lanes_submit(struct lanes *lanes, struct lane_job *job) ES_MUST_CHECK;
+
+/* Finish what waits, end the threads, release. NULL accepted. Returns NULL. */
+struct lanes *lanes_stop(struct lanes *lanes);
+
+/* Jobs that wait now, over all lanes. */
+int64_t lanes_waiting(const struct lanes *lanes);
+
+/* True while no lane has been at work on one batch for longer than LIMIT_MS. */
+bool lanes_alive(const struct lanes *lanes, int64_t limit_ms);
+
+/* The limit each member's signals are under. */
+const struct es_rate *lanes_rate(const struct lanes *lanes);

@@ -1,0 +1,51 @@
+#include "tier1-core/metrics.h"
+
+static const double batch_bounds[] = {1, 4, 16, 64, 256, 512, 1024};
+static const double second_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.02, 0.05,
+                                       0.1,   0.25,   0.5,   1,    2};
+
+#define BOUNDS(array) .bounds = (array), .bound_count = ES_ARRAY_LEN(array)
+
+const struct es_metric core_metrics[CORE_METRIC_COUNT] = {
+    [METRIC_SIGNALS_ACCEPTED] = {"signals_total", ES_METRIC_COUNTER, "Signals by verdict.",
+                                 .labels = "verdict=\"accepted\""},
+    [METRIC_SIGNALS_LIMITED] = {"signals_total", ES_METRIC_COUNTER, "Signals by verdict.",
+                                .labels = "verdict=\"limited\""},
+    [METRIC_SIGNALS_REFUSED] = {"signals_total", ES_METRIC_COUNTER, "Signals by verdict.",
+                                .labels = "verdict=\"no_member\""},
+    [METRIC_SIGNALS_UNAVAILABLE] = {"signals_total", ES_METRIC_COUNTER, "Signals by verdict.",
+                                    .labels = "verdict=\"unavailable\""},
+    [METRIC_LANE_BATCH] = {"lane_batch_signals", ES_METRIC_HISTOGRAM, "Signals per lane batch.",
+                           BOUNDS(batch_bounds)},
+    [METRIC_LANE_WAITING] = {"lane_waiting_signals", ES_METRIC_GAUGE,
+                             "Signals waiting for a lane."},
+    [METRIC_SIGNAL_SECONDS] = {"signal_seconds", ES_METRIC_HISTOGRAM,
+                               "From the last byte of a signal request to its answer.",
+                               BOUNDS(second_bounds)},
+    [METRIC_REQUEST_SECONDS] = {"request_seconds", ES_METRIC_HISTOGRAM,
+                                "The same for all other requests.", BOUNDS(second_bounds)},
+    [METRIC_ANSWERS_2XX] = {"answers_total", ES_METRIC_COUNTER, "Answers by class of status.",
+                            .labels = "class=\"2xx\""},
+    [METRIC_ANSWERS_3XX] = {"answers_total", ES_METRIC_COUNTER, "Answers by class of status.",
+                            .labels = "class=\"3xx\""},
+    [METRIC_ANSWERS_4XX] = {"answers_total", ES_METRIC_COUNTER, "Answers by class of status.",
+                            .labels = "class=\"4xx\""},
+    [METRIC_ANSWERS_5XX] = {"answers_total", ES_METRIC_COUNTER, "Answers by class of status.",
+                            .labels = "class=\"5xx\""},
+    [METRIC_TOKENS_REFUSED] = {"tokens_refused_total", ES_METRIC_COUNTER, "Tokens refused."},
+    [METRIC_TOKEN_CACHE_HITS] = {"token_cache_total", ES_METRIC_COUNTER,
+                                 "Tokens found in the cache of verified ones, or not.",
+                                 .labels = "result=\"hit\""},
+    [METRIC_TOKEN_CACHE_MISSES] = {"token_cache_total", ES_METRIC_COUNTER,
+                                   "Tokens found in the cache of verified ones, or not.",
+                                   .labels = "result=\"miss\""},
+    [METRIC_LOGINS_BEGUN] = {"logins_begun_total", ES_METRIC_COUNTER, "Sign-ins begun."},
+    [METRIC_LOGINS_FINISHED] = {"logins_finished_total", ES_METRIC_COUNTER, "Sign-ins completed."},
+    [METRIC_REVOKED_TOKENS] = {"revoked_tokens", ES_METRIC_GAUGE,
+                               "Tokens refused although their time is not over."},
+    [METRIC_CONNECTIONS] = {"connections", ES_METRIC_GAUGE, "Client connections now."},
+    [METRIC_QUEUE_REFUSALS] = {"queue_refusals", ES_METRIC_GAUGE,
+                               "Requests refused because too many waited, since start."},
+    [METRIC_FRAMING_REFUSALS] = {"framing_refusals", ES_METRIC_GAUGE,
+                                 "Requests refused for their framing, since start."},
+};

@@ -1,0 +1,179 @@
+#include "tier1-core/revocations.h"
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/observe/log.h"
+#include "tier1-core/app.h"
+#include "tier1-core/db/sessions.h"
+#include "tier1-core/hash-set.h"
+#include "tier1-core/metrics.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STREAM       "eldersafe:revoked"
+#define POLL_US      (5 * ES_US_PER_S)
+#define BLOCK_MS     "1000"
+#define SLEEP_US     (200 * 1000)
+#define STREAM_KEEPS "1000"
+
+struct revocations {
+    struct app *app;
+    pthread_rwlock_t lock; /* guards set */
+    struct hash_set *set;
+    struct es_db *db; /* the thread's; the first read uses it before there is a thread */
+    struct es_redis *redis;
+    pthread_t thread;
+    bool stale; /* the thread's: the last reading failed */
+    atomic_bool stopping;
+};
+
+void token_hash(const unsigned char token_id[16], unsigned char ret_hash[TOKEN_HASH_SIZE])
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(digest, token_id, 16);
+    memcpy(ret_hash, digest, TOKEN_HASH_SIZE);
+}
+
+static void add(struct revocations *revocations, const unsigned char *hash)
+{
+    pthread_rwlock_wrlock(&revocations->lock);
+    hash_set_add(revocations->set, hash);
+    size_t count = hash_set_count(revocations->set);
+    pthread_rwlock_unlock(&revocations->lock);
+    es_metric_set(revocations->app->metrics, METRIC_REVOKED_TOKENS, (int64_t)count);
+}
+
+static void add_from_database(void *context, const unsigned char *hash)
+{
+    add(context, hash);
+}
+
+bool revocations_has(struct revocations *revocations, const unsigned char hash[TOKEN_HASH_SIZE])
+{
+    pthread_rwlock_rdlock(&revocations->lock);
+    bool has = hash_set_has(revocations->set, hash);
+    pthread_rwlock_unlock(&revocations->lock);
+    return has;
+}
+
+size_t revocations_count(struct revocations *revocations)
+{
+    pthread_rwlock_rdlock(&revocations->lock);
+    size_t count = hash_set_count(revocations->set);
+    pthread_rwlock_unlock(&revocations->lock);
+    return count;
+}
+
+void revocations_add(struct revocations *revocations, struct es_redis *redis,
+                     const unsigned char hash[TOKEN_HASH_SIZE])
+{
+    add(revocations, hash);
+    if (redis != NULL) {
+        redisReply *reply = es_redis_commandf(redis, "XADD %s MAXLEN ~ %s * h %b", STREAM,
+                                              STREAM_KEEPS, hash, (size_t)TOKEN_HASH_SIZE);
+        es_redis_reply_free_p(&reply); /* the others poll anyway */
+    }
+}
+
+/* Read what was revoked. Says so once when it cannot, and once when it can again: meanwhile a
+ * token revoked elsewhere is still let in here. */
+static void refresh(struct revocations *revocations)
+{
+    enum es_db_result result =
+        sessions_each_revocation(revocations->db, add_from_database, revocations);
+    bool failed = result != ES_DB_OK;
+    if (failed && !revocations->stale) {
+        es_log(ES_LOG_WARN, "revocations.stale", es_f_text("database", es_db_result_name(result)));
+    } else if (!failed && revocations->stale) {
+        es_log_plain(ES_LOG_INFO, "revocations.fresh");
+    }
+    revocations->stale = failed;
+}
+
+/* Wait up to a second for another process to say that something was revoked. */
+static void wait_for_word(struct revocations *revocations)
+{
+    if (revocations->redis == NULL || !es_redis_up(revocations->redis)) {
+        usleep(SLEEP_US);
+        return;
+    }
+    redisReply *reply =
+        es_redis_commandf(revocations->redis, "XREAD BLOCK " BLOCK_MS " STREAMS %s $", STREAM);
+    bool told = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+    es_redis_reply_free_p(&reply);
+    if (told) {
+        refresh(revocations);
+    }
+}
+
+static void *watch(void *argument)
+{
+    struct revocations *revocations = argument;
+    int64_t next_us = 0;
+    while (!atomic_load(&revocations->stopping)) {
+        if (es_clock_mono_us() >= next_us) {
+            refresh(revocations);
+            next_us = es_clock_mono_us() + POLL_US;
+        }
+        wait_for_word(revocations);
+    }
+    return NULL;
+}
+
+/* Reading from the stream waits on the server: this connection's deadline is longer than that. */
+static struct es_redis *blocking_redis(const struct app *app)
+{
+    if (app->config.redis == NULL) {
+        return NULL;
+    }
+    return es_redis_new(&(struct es_redis_config){
+        .address = app->config.redis,
+        .user = app->config.redis_user,
+        .password = app->redis_password,
+        .timeout_ms = 2000,
+    });
+}
+
+struct revocations *revocations_start(struct app *app, struct es_buf *error)
+{
+    struct revocations *revocations = ES_NEW(struct revocations);
+    revocations->app = app;
+    revocations->set = hash_set_new();
+    revocations->db = app_db_new(app, false);
+    pthread_rwlock_init(&revocations->lock, NULL);
+    enum es_db_result result =
+        sessions_each_revocation(revocations->db, add_from_database, revocations);
+    if (result != ES_DB_OK) {
+        es_buf_printf(error, "the revoked tokens cannot be read: %s\n", es_db_result_name(result));
+        es_db_free(revocations->db);
+        hash_set_free(revocations->set);
+        pthread_rwlock_destroy(&revocations->lock);
+        free(revocations);
+        return NULL;
+    }
+    revocations->redis = blocking_redis(app);
+    if (pthread_create(&revocations->thread, NULL, watch, revocations) != 0) {
+        abort(); /* no thread to be had at start-up: nothing can work */
+    }
+    return revocations;
+}
+
+struct revocations *revocations_stop(struct revocations *revocations)
+{
+    if (revocations == NULL) {
+        return NULL;
+    }
+    atomic_store(&revocations->stopping, true);
+    pthread_join(revocations->thread, NULL);
+    es_redis_free(revocations->redis);
+    es_db_free(revocations->db);
+    hash_set_free(revocations->set);
+    pthread_rwlock_destroy(&revocations->lock);
+    free(revocations);
+    return NULL;
+}
