@@ -39,7 +39,7 @@ LINK_tsan     := -fsanitize=thread
 LINK_fuzz     := -fsanitize=fuzzer,address,undefined
 
 CFLAGS  := -std=gnu11 -g $(WARNINGS) $(FLAGS_$(VARIANT))
-CPPFLAGS := -D_GNU_SOURCE -I. $(shell pg_config --includedir 2>/dev/null | sed 's/^/-I/')
+CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen $(shell pg_config --includedir 2>/dev/null | sed 's/^/-I/')
 LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed
 LDLIBS  := -lmicrohttpd -lpq -lhiredis -lcurl -lssl -lcrypto -ljansson -lsodium -lsecp256k1 -pthread
 
@@ -54,12 +54,14 @@ LEDGER_SRC := $(filter-out worker-ledger/main-%,$(wildcard worker-ledger/*.c wor
               worker-ledger/chain/*.c worker-ledger/db/*.c worker-ledger/auditor/*.c))
 VERIFY_SRC := $(filter-out worker-ledger/verify/main.c,$(wildcard worker-ledger/verify/*.c))
 CTL_SRC    := $(filter-out deploy/ctl/main.c,$(wildcard deploy/ctl/*.c))
+TESTS_SRC  := $(filter-out common/tests/test-%,$(wildcard common/tests/*.c))
 
 LIB    := $(BUILD)/libeldersafe.a
 TIER1  := $(BUILD)/libtier1.a
 LEDGER := $(BUILD)/libledger.a
 VERIFY := $(BUILD)/libverify.a
 CTL    := $(BUILD)/libctl.a
+TESTS  := $(BUILD)/libtests.a
 
 PROGRAMS := $(patsubst tier1-core/main-%.c,$(BUILD)/eldersafe-%,$(wildcard tier1-core/main-*.c)) \
             $(patsubst worker-ledger/main-%.c,$(BUILD)/eldersafe-%,$(wildcard worker-ledger/main-*.c)) \
@@ -83,9 +85,16 @@ $(TIER1): $(call objects,$(TIER1_SRC))
 $(LEDGER): $(call objects,$(LEDGER_SRC))
 $(VERIFY): $(call objects,$(VERIFY_SRC))
 $(CTL): $(call objects,$(CTL_SRC))
+$(TESTS): $(call objects,$(TESTS_SRC))
 $(BUILD)/%.a:
 	@rm -f $@
 	ar rcs $@ $^
+
+# The schema this build is for. The folders count too: a file that goes away changes it.
+$(BUILD)/gen/schema-version.h: common/db/make-schema-version $(wildcard migrations/* migrations/*/*)
+	@mkdir -p $(@D)
+	common/db/make-schema-version migrations >$@
+$(BUILD)/obj/common/db/schema.o: $(BUILD)/gen/schema-version.h
 
 $(BUILD)/eldersafe-%: $(BUILD)/obj/tier1-core/main-%.o $(TIER1) $(LIB)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -102,16 +111,16 @@ $(BUILD)/eldersafectl: $(BUILD)/obj/deploy/ctl/main.o $(CTL) $(VERIFY) $(LEDGER)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # --- tests ---------------------------------------------------------------------------------
-$(BUILD)/common/tests/%: $(BUILD)/obj/common/tests/%.o $(LIB)
+$(BUILD)/common/tests/%: $(BUILD)/obj/common/tests/%.o $(TESTS) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
-$(BUILD)/tier1-core/tests/%: $(BUILD)/obj/tier1-core/tests/%.o $(TIER1) $(LIB)
+$(BUILD)/tier1-core/tests/%: $(BUILD)/obj/tier1-core/tests/%.o $(TIER1) $(TESTS) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
-$(BUILD)/worker-ledger/tests/%: $(BUILD)/obj/worker-ledger/tests/%.o $(VERIFY) $(LEDGER) $(LIB)
+$(BUILD)/worker-ledger/tests/%: $(BUILD)/obj/worker-ledger/tests/%.o $(VERIFY) $(LEDGER) $(TESTS) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
-$(BUILD)/deploy/ctl/tests/%: $(BUILD)/obj/deploy/ctl/tests/%.o $(CTL) $(VERIFY) $(LEDGER) $(LIB)
+$(BUILD)/deploy/ctl/tests/%: $(BUILD)/obj/deploy/ctl/tests/%.o $(CTL) $(VERIFY) $(LEDGER) $(TESTS) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 

@@ -39,3 +39,15 @@ ALTER ROLE eldersafe_migrate SET statement_timeout = 0;
 
 -- Migrations run as eldersafe_migrate, which becomes the owner.
 GRANT eldersafe_owner TO eldersafe_migrate;
+
+-- This database is for these roles only; the owner makes the schemas in it, and in public the table
+-- of what was applied.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO eldersafe_owner', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO eldersafe_migrate, eldersafe_admin, eldersafe_core,'
+                   ' eldersafe_notify, eldersafe_ledger, eldersafe_auditor', current_database());
+END
+$$;
+GRANT USAGE, CREATE ON SCHEMA public TO eldersafe_owner;

@@ -56,6 +56,10 @@ struct worker {
     struct es_redis *redis; /* NULL when no Redis is configured */
 };
 
-/* How every thread of the process connects; nothing is opened yet. */
+/* How every connection of the process is made. Texts are APP's. */
+struct es_db_config app_db_config(const struct app *app, bool generic_plans);
+struct es_redis_config app_redis_config(const struct app *app);
+
+/* Connections for one thread; nothing is opened yet. */
 struct es_db *app_db_new(const struct app *app, bool generic_plans) ES_MUST_CHECK;
 struct es_redis *app_redis_new(const struct app *app) ES_MUST_CHECK; /* NULL: none configured */

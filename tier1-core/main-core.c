@@ -103,12 +103,8 @@ static enum es_exit start_relay(void *app_, struct es_buf *error)
     (void)error;
     struct app *app = app_;
     app->relay = es_relay_start(&(struct es_relay_config){
-        .conninfo = app->config.database,
-        .application_name = "eldersafe-core relay",
-        .statement_timeout_ms = app->config.statement_timeout_ms,
-        .redis_address = app->config.redis,
-        .redis_user = app->config.redis_user,
-        .redis_password = app->redis_password,
+        .db = app_db_config(app, false),
+        .redis = app_redis_config(app),
     });
     return ES_EXIT_OK;
 }
@@ -157,7 +153,6 @@ static enum es_exit start_server(void *app_, struct es_buf *error)
     if (app->server == NULL) {
         return ES_EXIT_FAILED;
     }
-    probe_watch_server(app->probe, app->server);
     es_daemon_announce("listen", es_http_server_address(app->server));
     return ES_EXIT_OK;
 }
@@ -166,7 +161,6 @@ static void stop_server(void *app_)
 {
     struct app *app = app_;
     es_health_set_stopping(app->health);
-    probe_watch_server(app->probe, NULL);
     if (!es_http_server_stop(app->server)) {
         es_log_plain(ES_LOG_WARN, "server.stopped_with_requests_cut_off");
     }
@@ -194,6 +188,48 @@ static bool is_alive(void *app_)
            es_http_server_alive(app->server, app->config.request_timeout_ms + ALIVE_LIMIT_MS);
 }
 
+/* Gauges are read when somebody looks. */
+static void refresh_gauges(void *app_)
+{
+    const struct app *app = app_;
+    struct es_http_counts counts;
+    es_http_server_counts(app->server, &counts);
+    es_metric_set(app->metrics, METRIC_CONNECTIONS, (int64_t)counts.connections);
+    es_metric_set(app->metrics, METRIC_QUEUE_REFUSALS, (int64_t)counts.queue_refusals);
+    es_metric_set(app->metrics, METRIC_FRAMING_REFUSALS, (int64_t)counts.framing_refusals);
+    es_metric_set(app->metrics, METRIC_LANE_WAITING, lanes_waiting(app->lanes));
+}
+
+static enum es_exit start_endpoint(void *app_, struct es_buf *error)
+{
+    struct app *app = app_;
+    const char *listen = es_daemon_settings()->metrics_listen;
+    if (listen == NULL) {
+        return ES_EXIT_OK;
+    }
+    app->endpoint = es_endpoint_start(
+        &(struct es_endpoint_config){
+            .listen = listen,
+            .metrics = app->metrics,
+            .health = app->health,
+            .refresh = refresh_gauges,
+            .alive = is_alive,
+            .context = app,
+        },
+        error);
+    if (app->endpoint == NULL) {
+        return ES_EXIT_FAILED;
+    }
+    es_daemon_announce("metrics", es_endpoint_address(app->endpoint));
+    return ES_EXIT_OK;
+}
+
+static void stop_endpoint(void *app_)
+{
+    struct app *app = app_;
+    app->endpoint = es_endpoint_stop(app->endpoint);
+}
+
 static const struct es_daemon_step steps[] = {
     {"keys", start_keys, stop_keys},
     {"shared state", start_shared, stop_shared},
@@ -204,6 +240,7 @@ static const struct es_daemon_step steps[] = {
     {"housekeeping", start_housekeeping, stop_housekeeping},
     {"probe", start_probe, stop_probe},
     {"HTTP server", start_server, stop_server},
+    {"metrics", start_endpoint, stop_endpoint},
 };
 
 int main(int argc, char **argv)

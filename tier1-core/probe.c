@@ -5,10 +5,7 @@
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/maintenance.h"
-#include "tier1-core/lanes/lanes.h"
-#include "tier1-core/metrics.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -21,8 +18,6 @@ struct probe {
     struct es_redis *redis;
     struct es_ticker *ticker;
     atomic_bool ready;
-    pthread_mutex_t lock; /* guards server */
-    struct es_http_server *server;
 };
 
 static bool probe_database(void *context)
@@ -43,28 +38,6 @@ static bool probe_redis(void *context)
     return up;
 }
 
-void probe_watch_server(struct probe *probe, struct es_http_server *server)
-{
-    pthread_mutex_lock(&probe->lock);
-    probe->server = server;
-    pthread_mutex_unlock(&probe->lock);
-}
-
-static void refresh_gauges(struct probe *probe)
-{
-    const struct app *app = probe->app;
-    struct es_http_counts counts = {0};
-    pthread_mutex_lock(&probe->lock);
-    if (probe->server != NULL) {
-        es_http_server_counts(probe->server, &counts);
-    }
-    pthread_mutex_unlock(&probe->lock);
-    es_metric_set(app->metrics, METRIC_CONNECTIONS, (int64_t)counts.connections);
-    es_metric_set(app->metrics, METRIC_QUEUE_REFUSALS, (int64_t)counts.queue_refusals);
-    es_metric_set(app->metrics, METRIC_FRAMING_REFUSALS, (int64_t)counts.framing_refusals);
-    es_metric_set(app->metrics, METRIC_LANE_WAITING, lanes_waiting(app->lanes));
-}
-
 static bool watch(void *context)
 {
     struct probe *probe = context;
@@ -73,7 +46,6 @@ static bool watch(void *context)
     if (ready != was_ready) {
         es_log(ready ? ES_LOG_INFO : ES_LOG_WARN, "health.changed", es_f_bool("ready", ready));
     }
-    refresh_gauges(probe);
     return false;
 }
 
@@ -87,7 +59,6 @@ struct probe *probe_start(struct app *app)
     probe->checks[1] = (struct es_health_check){"redis", false, probe_redis, probe};
     app->health = es_health_new(probe->checks, ES_ARRAY_LEN(probe->checks));
     atomic_store(&probe->ready, es_health_ready(app->health));
-    pthread_mutex_init(&probe->lock, NULL);
     probe->ticker = es_ticker_start(PERIOD_MS, watch, probe);
     return probe;
 }
@@ -99,7 +70,6 @@ struct probe *probe_stop(struct probe *probe)
         probe->app->health = es_health_free(probe->app->health);
         es_redis_free(probe->redis);
         es_db_free(probe->db);
-        pthread_mutex_destroy(&probe->lock);
         free(probe);
     }
     return NULL;

@@ -15,11 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STREAM       "eldersafe:revoked"
-#define POLL_US      (5 * ES_US_PER_S)
-#define BLOCK_MS     "1000"
-#define SLEEP_US     (200 * 1000)
-#define STREAM_KEEPS "1000"
+#define STREAM              "eldersafe:revoked"
+#define POLL_US             (5 * ES_US_PER_S)
+#define BLOCK_MS            "1000"
+#define BLOCKING_TIMEOUT_MS 2000
+#define SLEEP_US            (200 * 1000)
+#define STREAM_KEEPS        "1000"
 
 struct revocations {
     struct app *app;
@@ -128,15 +129,9 @@ static void *watch(void *argument)
 /* Reading from the stream waits on the server: this connection's deadline is longer than that. */
 static struct es_redis *blocking_redis(const struct app *app)
 {
-    if (app->config.redis == NULL) {
-        return NULL;
-    }
-    return es_redis_new(&(struct es_redis_config){
-        .address = app->config.redis,
-        .user = app->config.redis_user,
-        .password = app->redis_password,
-        .timeout_ms = 2000,
-    });
+    struct es_redis_config config = app_redis_config(app);
+    config.timeout_ms = BLOCKING_TIMEOUT_MS;
+    return config.address != NULL ? es_redis_new(&config) : NULL;
 }
 
 struct revocations *revocations_start(struct app *app, struct es_buf *error)

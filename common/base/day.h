@@ -7,6 +7,7 @@
  *
  * What it promises: the day never goes backwards as the instant grows, except where a zone's clock
  * itself was set back across midnight (N19 names the zones), and every instant has exactly one day.
+ * Instants and days are those of the years 0 to 9999.
  */
 #pragma once
 
@@ -20,7 +21,8 @@
 struct es_zone;
 
 /* Load NAME ("Europe/Copenhagen") from DIRECTORY (NULL: /usr/share/zoneinfo). NULL when the name
- * is not of the form Area/Place, there is no such zone, or its file is malformed. */
+ * is not of the form Area/Place (or Area/Country/Place), there is no such zone, or its file is
+ * malformed. */
 struct es_zone *es_zone_load(const char *directory, const char *name) ES_MUST_CHECK;
 struct es_zone *es_zone_free(struct es_zone *zone);
 const char *es_zone_name(const struct es_zone *zone);

@@ -35,9 +35,11 @@ bool es_parse_i64(const char *text, int64_t *ret_value)
 
 bool es_parse_hex(const char *text, void *ret_bytes, size_t size)
 {
+    static const char digits[] = "0123456789abcdefABCDEF";
     const char *end = NULL;
     size_t length = 0;
-    if (strlen(text) != 2 * size) {
+    /* Checked first, because sodium_hex2bin() would have written what comes before the mistake. */
+    if (strlen(text) != 2 * size || strspn(text, digits) != 2 * size) {
         return false;
     }
     if (size == 0) {

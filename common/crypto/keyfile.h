@@ -13,13 +13,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Read exactly SIZE bytes as hex from PATH. On failure one line is appended to ERROR (it names
- * the path, never the content). */
+/* Read exactly SIZE bytes as hex from PATH. On failure one line (with its line end) is appended to
+ * ERROR; it names the path, never the content. */
 bool es_keyfile_read(const char *path, void *ret_key, size_t size,
                      struct es_buf *error) ES_MUST_CHECK;
 
-/* Read a text secret (no NUL, at most 4096 bytes, final newline removed) into *RET_TEXT (heap;
- * release with es_secret_free). */
+/* Read a text secret (no NUL, 1 to 4096 bytes, final newline removed) into *RET_TEXT (heap; release
+ * with es_secret_free). */
 bool es_keyfile_read_text(const char *path, char **ret_text, struct es_buf *error) ES_MUST_CHECK;
 
 /* Write KEY as hex to a new file of mode 0600; an existing file is never replaced. Flushed to disk

@@ -23,6 +23,7 @@ void es_lookup(const struct es_lookup_key *key, const char *kind, const char *te
 
 /* Normal forms, in place into RET (at most SIZE bytes with the NUL); false when TEXT has no such
  * form. A member number is 1 to 20 letters or digits: blanks and dashes removed, upper case. A mail
- * address: trimmed, lower case, exactly one '@' with something on both sides, at most 254 bytes. */
+ * address: trimmed, lower case, exactly one '@' with something on both sides, at most 254 bytes,
+ * without blanks, control characters and angle brackets inside. Only ASCII changes its case. */
 bool es_normal_member_number(const char *text, char *ret, size_t size) ES_MUST_CHECK;
 bool es_normal_email(const char *text, char *ret, size_t size) ES_MUST_CHECK;

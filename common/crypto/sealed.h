@@ -13,6 +13,10 @@
 #define ES_SEAL_KEY_SIZE 32
 #define ES_SEAL_OVERHEAD 48
 
+/* False for the few byte strings that are no usable public key (points of small order). Ask when
+ * the key is loaded: sealing to such a key ends the process. */
+bool es_seal_key_valid(const unsigned char public_key[ES_SEAL_KEY_SIZE]) ES_MUST_CHECK;
+
 /* Append the sealed form of TEXT (LENGTH bytes) to OUT. */
 void es_seal(const unsigned char public_key[ES_SEAL_KEY_SIZE], const void *text, size_t length,
              struct es_buf *out);

@@ -6,6 +6,10 @@
  * issuer, audience, scope and times all fit. Claims: iss, aud (list), sub (public id, 32 hex
  * characters), mid (internal id, a string), scope ("signal" or "session"), jti (32 hex characters),
  * iat, exp. Only eldersafe-core holds a signing key.
+ *
+ * Anybody's JWT library can read our tokens; we read only our own, byte for byte in the form that
+ * es_token_sign() writes (members in this order, no blanks, no escapes). A token with one more
+ * claim is another form: verifiers have to learn it before signers write it.
  */
 #pragma once
 
@@ -61,7 +65,8 @@ struct es_signer *es_signer_new(const unsigned char seed[32]) ES_MUST_CHECK;
 struct es_signer *es_signer_free(struct es_signer *signer); /* wipes the key */
 const unsigned char *es_signer_public_key(const struct es_signer *signer);
 
-/* Append the token for CLAIMS, issued by ISSUER for AUDIENCES (NULL-terminated), to OUT. */
+/* Append the token for CLAIMS, issued by ISSUER for AUDIENCES (NULL-terminated, at least one), to
+ * OUT. Names are printable ASCII without quotes and backslashes; member id and times positive. */
 void es_token_sign(const struct es_signer *signer, const char *issuer, const char *const *audiences,
                    const struct es_claims *claims, struct es_buf *out);
 
@@ -76,7 +81,9 @@ const char *es_token_result_name(enum es_token_result result);
 
 /* Tokens verified before: one Ed25519 verification costs more than the rest of a signal request.
  * Keyed by a secret-keyed 128-bit hash of the whole token; fixed size, lock-striped, safe from any
- * thread. A hit still checks `exp`; revocation is the caller's. */
+ * thread. A hit still checks `exp`; revocation is the caller's. What was verified against another
+ * ring, issuer or audience belongs into another cache. ENTRIES is rounded down to a power of two,
+ * at least 8; each takes 64 bytes, and nothing is allocated after es_token_cache_new(). */
 struct es_token_cache;
 struct es_token_cache *es_token_cache_new(size_t entries) ES_MUST_CHECK;
 struct es_token_cache *es_token_cache_free(struct es_token_cache *cache);

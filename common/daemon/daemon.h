@@ -5,13 +5,17 @@
  * same way for all of them. Steps are started in order and stopped in reverse; when step k fails,
  * steps k-1..0 are stopped and the process ends with the exit code that step gave.
  *
- *     --help  --version  --check-config  --sample-env
+ *     --help  --version  --check-config  --sample-env  --fault-points  and the daemon's own flags
  *
  * Signals are blocked in every thread and taken by the main thread: SIGTERM and SIGINT stop,
- * SIGHUP reopens the log. With systemd (NOTIFY_SOCKET) READY=1, STOPPING=1 and WATCHDOG=1 are
- * sent; the watchdog is fed only while alive() holds. With ELDERSAFE_READY_FILE set, that file is
- * written (atomically) when the last step has started: one line of JSON with pid and the addresses
- * given to es_daemon_announce().
+ * SIGHUP reopens the log; SIGPIPE is ignored. With systemd (NOTIFY_SOCKET) READY=1, STOPPING=1 and
+ * WATCHDOG=1 are sent; the watchdog is fed only while alive() holds. With ELDERSAFE_READY_FILE set,
+ * that file is written (atomically) when the last step has started: one line of JSON with pid and
+ * the addresses given to es_daemon_announce(). It is removed before the first step and after the
+ * last stop, so that it never speaks of a process that is not there.
+ *
+ * Mistakes in arguments and configuration are told in plain text on standard error, all of them at
+ * once; everything after that goes to the log.
  */
 #pragma once
 
@@ -33,9 +37,17 @@ enum es_exit {
 
 struct es_daemon_step {
     const char *name;
-    /* ES_EXIT_OK, or the status to end with; it has then appended one line to ERROR. */
+    /* ES_EXIT_OK, or the status to end with; it has then appended one line to ERROR (with or
+     * without its line end). */
     enum es_exit (*start)(void *app, struct es_buf *error);
     void (*stop)(void *app); /* may be NULL; called only when start succeeded */
+};
+
+/* An argument of a daemon's own: "--once". */
+struct es_daemon_flag {
+    const char *name;
+    const char *help;
+    bool *target; /* set to true when it is given */
 };
 
 struct es_daemon {
@@ -49,16 +61,21 @@ struct es_daemon {
     bool (*alive)(void *app); /* proves that the workers make progress; NULL: always */
     /* Optional cross-checks after loading; false and a line in ERRORS refuse the configuration. */
     bool (*check_config)(const void *config, struct es_buf *errors);
+    const struct es_daemon_flag *flags; /* may be NULL */
+    size_t flag_count;
 };
 
-/* main() of every daemon. */
+/* main() of every daemon. Call before any thread exists; returns the exit status. */
 int es_daemon_main(const struct es_daemon *daemon, void *app, int argc, char **argv);
 
-/* From any thread: ask the main thread to stop with STATUS (a worker that cannot go on). */
+/* From any thread, once steps are being started: ask the main thread to stop with STATUS (a worker
+ * that cannot go on, or that is done). Of several requests the first one that is not ES_EXIT_OK
+ * decides. */
 void es_daemon_request_stop(enum es_exit status);
 bool es_daemon_stopping(void);
 
-/* Add "KEY":"VALUE" to the ready file. Call from a step's start. */
+/* Add "KEY":"VALUE" to the ready file ("listen", "metrics"). Call from a step's start. KEY is kept,
+ * VALUE copied. */
 void es_daemon_announce(const char *key, const char *value);
 
 /* Options every daemon has (READY_FILE, LOG_LEVEL, LOG_FILE, METRICS_LISTEN, FAULT_POINT,

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "common/base/buf.h"
 #include "common/base/compiler.h"
 
 #include <stdbool.h>
@@ -18,3 +19,6 @@ void es_fault_point(const char *name);
 
 /* SETTING as in ELDERSAFE_FAULT_POINT; NULL disarms. False when it is malformed or not listed. */
 bool es_fault_arm(const char *setting) ES_MUST_CHECK;
+
+/* Append the points PROCESS ("eldersafe-core") can reach to OUT: a line each, name and sentence. */
+void es_fault_describe(const char *process, struct es_buf *out);

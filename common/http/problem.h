@@ -33,6 +33,7 @@ struct es_request;
     X(INVALID_REQUEST, "invalid_request", 422, "The request is not valid")                         \
     X(KEY_REUSED, "idempotency_key_reused", 422, "The key was used for another request")           \
     X(RATE_LIMITED, "rate_limited", 429, "Too many requests")                                      \
+    X(HEADERS_TOO_LARGE, "headers_too_large", 431, "The header fields are too large")              \
     X(INTERNAL, "internal_error", 500, "Something went wrong on our side")                         \
     X(NOT_IMPLEMENTED, "not_implemented", 501, "This is not implemented")                          \
     X(UNAVAILABLE, "unavailable", 503, "The service is not available just now")                    \

@@ -21,10 +21,10 @@
 #define ES_JSON_MAX_DEPTH 16
 
 enum es_json_type {
-    ES_JSON_TEXT,  /* const char *; copied into the arena; MAX counts bytes */
+    ES_JSON_TEXT,  /* const char *; copied into the arena; MIN..MAX count bytes */
     ES_JSON_INT,   /* int64_t; MIN..MAX */
     ES_JSON_BOOL,  /* bool */
-    ES_JSON_TEXTS, /* struct es_json_texts; MAX counts entries, each at most MAX_EACH bytes */
+    ES_JSON_TEXTS, /* struct es_json_texts; MIN..MAX count entries, each at most MAX_EACH bytes */
 };
 
 struct es_json_texts {
@@ -33,7 +33,8 @@ struct es_json_texts {
 };
 
 /* One member of a request object. TARGET points to a variable of the type above; it keeps its
- * value when an optional member is absent. JSON null counts as absent. */
+ * value when an optional member is absent. JSON null counts as absent. Members are read in order,
+ * so those before the one that is refused have been set. */
 struct es_json_member {
     const char *name;
     enum es_json_type type;

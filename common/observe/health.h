@@ -22,6 +22,7 @@ struct es_health_check {
     void *context;
 };
 
+/* CHECKS must outlive the result. No probe runs before the first es_health_ready(). */
 struct es_health *es_health_new(const struct es_health_check *checks, size_t count) ES_MUST_CHECK;
 struct es_health *es_health_free(struct es_health *health);
 
@@ -29,7 +30,10 @@ struct es_health *es_health_free(struct es_health *health);
  * for. True when every needed check passes. */
 bool es_health_ready(struct es_health *health);
 
-/* {"status":"ok|degraded|down","checks":{"postgresql":"up","redis":"down"},…} of the last run. */
+/* Of the last run (call es_health_ready() first to have one):
+ * {"status":"ok|degraded|down","checks":{"postgresql":"up","redis":"down"},"stopping":false,
+ *  "checked_at":"2026-11-21T07:02:11.123Z"}. "degraded" when a helpful check
+ * fails; before the first run "down", without checked_at. */
 void es_health_render(struct es_health *health, struct es_buf *out);
 
 /* The process is stopping: ready is false from now on. */

@@ -45,15 +45,22 @@ struct es_field es_f_ms(const char *name, int64_t duration_us); /* printed as mi
 struct es_field es_f_hex(const char *name, const void *bytes, size_t length);
 struct es_field es_f_redacted(const char *name);
 
-/* Call once at start. PATH NULL: standard error. PROCESS is kept, not copied. */
+/* Call at start, and again to change anything or to reopen PATH after it was moved away (SIGHUP):
+ * threads that are writing meanwhile lose nothing. PATH NULL: standard error. False, with errno set
+ * and nothing changed, when PATH cannot be opened. PROCESS is kept, not copied. Until the first
+ * call, lines of every level go to standard error. */
 bool es_log_open(const char *process, enum es_log_level lowest, const char *path) ES_MUST_CHECK;
+/* Back to standard error. No other thread may be logging. */
 void es_log_close(void);
 bool es_log_level_parse(const char *text, enum es_log_level *ret_level) ES_MUST_CHECK;
 
 /* The request id that this thread's lines carry from now on; NULL for none. Not copied. */
 void es_log_set_request_id(const char *request_id);
 
-/* FIELDS ends with a field of type ES_FIELD_END. EVENT is a stable dotted name. */
+/* FIELDS ends with a field of type ES_FIELD_END. EVENT is a stable dotted name. A line is one
+ * write(2) of at most ES_LOG_LINE_MAX bytes, so lines never mix, not even in a pipe; fields that do
+ * not fit are left out and "cut":true says so. A line that cannot be written is counted. */
+#define ES_LOG_LINE_MAX 4096 /* PIPE_BUF */
 void es_log_write(enum es_log_level level, const char *event, const struct es_field *fields);
 
 #define es_log(level, event, ...)                                                                  \
@@ -64,6 +71,11 @@ void es_log_write(enum es_log_level level, const char *event, const struct es_fi
 /* How many BROKEN lines this process has written (a metric, and a test's teardown gate). */
 uint64_t es_log_broken_count(void);
 
-/* For a condition that only a bug can make true: writes a BROKEN line and, in test builds
- * (ELDERSAFE_ABORT_ON_BUG set), aborts. Yields CONDITION, to branch on. */
+/* How many lines were lost because the file or pipe did not take them (a metric). */
+uint64_t es_log_lost_count(void);
+
+/* For a condition that only a bug can make true: writes a BROKEN line and, in tests
+ * (ELDERSAFE_ABORT_ON_BUG, which the daemon hands to es_bug_set_abort), aborts. Yields CONDITION,
+ * to branch on. */
 bool es_bug_on(bool condition, const char *what) ES_MUST_CHECK;
+void es_bug_set_abort(bool abort_on_bug);

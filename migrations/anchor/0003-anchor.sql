@@ -74,6 +74,21 @@ COMMENT ON COLUMN anchor.checkpoints.note IS 'C2SP signed note, byte for byte.';
 COMMENT ON COLUMN anchor.checkpoints.sealed_at IS 'When it was made.';
 CALL bus.make_append_only('anchor.checkpoints');
 
+-- Work list: a checkpoint stands here from sealing until a transaction for it is signed, and again
+-- when that one was rejected. Every checkpoint has a row here or a live transaction.
+CREATE TABLE anchor.unanchored (
+    checkpoint_id bigint PRIMARY KEY REFERENCES anchor.checkpoints,
+    next_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    failures      integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    since         timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX unanchored_due ON anchor.unanchored (next_at);
+COMMENT ON TABLE anchor.unanchored IS 'Checkpoints that need a transaction.';
+COMMENT ON COLUMN anchor.unanchored.checkpoint_id IS 'Checkpoint.';
+COMMENT ON COLUMN anchor.unanchored.next_at IS 'When to try to sign one.';
+COMMENT ON COLUMN anchor.unanchored.failures IS 'Rejected transactions in a row, for the back-off.';
+COMMENT ON COLUMN anchor.unanchored.since IS 'When it came here.';
+
 CREATE TABLE anchor.transactions (
     transaction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind           text NOT NULL CHECK (kind IN ('anchor', 'split')),
@@ -97,6 +112,8 @@ CREATE TABLE anchor.transactions (
 );
 CREATE UNIQUE INDEX one_live_transaction_per_checkpoint ON anchor.transactions (checkpoint_id) WHERE state NOT IN ('rejected', 'stale');
 CREATE INDEX transactions_due ON anchor.transactions (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX transactions_of_checkpoint ON anchor.transactions (checkpoint_id);
+CREATE INDEX transactions_by_height ON anchor.transactions (block_height) WHERE block_height IS NOT NULL;
 COMMENT ON TABLE anchor.transactions IS 'Transactions of ours, each with the bytes as signed: those are what is sent, always.';
 COMMENT ON COLUMN anchor.transactions.transaction_id IS 'Identity.';
 COMMENT ON COLUMN anchor.transactions.kind IS 'anchor: carries a checkpoint; split: makes more coins.';
@@ -104,7 +121,7 @@ COMMENT ON COLUMN anchor.transactions.checkpoint_id IS 'Checkpoint carried; NULL
 COMMENT ON COLUMN anchor.transactions.txid IS 'Transaction id in internal byte order (shown reversed).';
 COMMENT ON COLUMN anchor.transactions.raw IS 'The signed transaction.';
 COMMENT ON COLUMN anchor.transactions.fee IS 'Fee in satoshis.';
-COMMENT ON COLUMN anchor.transactions.state IS 'signed, sent (somebody took it), seen (on the network), mined, final; rejected or stale: its coins are free again.';
+COMMENT ON COLUMN anchor.transactions.state IS 'signed, sent (somebody took it), seen (on the network), mined, final; rejected: the network refused it; stale: it spends a coin of a rejected one. Of the last two the coins are free again.';
 COMMENT ON COLUMN anchor.transactions.state_since IS 'When it came into this state.';
 COMMENT ON COLUMN anchor.transactions.next_at IS 'When to look again: no state that is not an end is without it.';
 COMMENT ON COLUMN anchor.transactions.sends IS 'How often the bytes were sent.';
@@ -184,10 +201,12 @@ COMMENT ON COLUMN anchor.broadcast_failures.last_at IS 'When it last happened.';
 CREATE TABLE anchor.headers (
     block_hash bytea PRIMARY KEY CHECK (octet_length(block_hash) = 32),
     height     bigint NOT NULL CHECK (height >= 0),
-    header     bytea NOT NULL CHECK (octet_length(header) = 80)
+    header     bytea NOT NULL CHECK (octet_length(header) = 80),
+    best       boolean NOT NULL
 );
-CREATE INDEX headers_by_height ON anchor.headers (height);
-COMMENT ON TABLE anchor.headers IS 'Block headers we have checked (proof of work, link to the one before); several may share a height after a reorganisation.';
+CREATE UNIQUE INDEX one_best_header_per_height ON anchor.headers (height) WHERE best;
+COMMENT ON TABLE anchor.headers IS 'Block headers we have checked (proof of work, link to the one before). The best ones make an unbroken chain up to the tip.';
 COMMENT ON COLUMN anchor.headers.block_hash IS 'SHA-256d of the header, internal byte order.';
 COMMENT ON COLUMN anchor.headers.height IS 'Height.';
 COMMENT ON COLUMN anchor.headers.header IS 'The 80 bytes.';
+COMMENT ON COLUMN anchor.headers.best IS 'On the best chain; false since a reorganisation took it off.';

@@ -13,14 +13,17 @@ COMMENT ON FUNCTION bus.refuse_change() IS 'Trigger of every append-only table: 
 
 CREATE PROCEDURE bus.make_append_only(target regclass) LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-    EXECUTE format('CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION bus.refuse_change()', target);
+    -- A partition has its table's row trigger already; statement triggers are not handed down.
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = target AND tgname = 'append_only_row') THEN
+        EXECUTE format('CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION bus.refuse_change()', target);
+    END IF;
     EXECUTE format('CREATE TRIGGER append_only_table BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION bus.refuse_change()', target);
     -- ALWAYS: session_replication_role = replica must not switch the lock off.
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only_row', target);
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only_table', target);
 END
 $$;
-COMMENT ON PROCEDURE bus.make_append_only(regclass) IS 'Puts the append-only triggers on a table, ENABLE ALWAYS.';
+COMMENT ON PROCEDURE bus.make_append_only(regclass) IS 'Puts the append-only triggers on a table or partition, ENABLE ALWAYS.';
 
 CREATE TABLE bus.outbox (
     event_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

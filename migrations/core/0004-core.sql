@@ -66,7 +66,7 @@ CALL bus.make_append_only('core.signals');
 
 CREATE TABLE core.logins (
     login_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    member_id    bigint REFERENCES core.members,
+    member_id    bigint, -- no foreign key: checking it would take time that tells who exists (J4.3)
     email_hash   bytea NOT NULL CHECK (octet_length(email_hash) = 32),
     token_hash   bytea NOT NULL UNIQUE CHECK (octet_length(token_hash) = 32),
     browser_hash bytea NOT NULL UNIQUE CHECK (octet_length(browser_hash) = 32),

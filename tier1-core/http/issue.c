@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/random.h"
+#include "common/daemon/fault.h"
 #include "common/http/server.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
@@ -69,6 +70,7 @@ enum es_db_result issue_token(struct es_request *request, const struct app *app,
                                             },
                                             &session_id);
     if (result == ES_DB_OK) {
+        es_fault_point("core.after_session");
         *ret_issued = (struct issued_token){
             .token = sign(request, app, &claims),
             .session_id = session_id,

@@ -6,6 +6,7 @@
  * six-digit code will be bound to.
  */
 #include "common/base/clock.h"
+#include "common/daemon/fault.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
@@ -158,6 +159,7 @@ void post_auth_login(struct es_request *request, void *app_, void *worker_)
     if (begin(request, app, worker, &identity, &secrets) != ES_DB_OK) {
         es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
     } else {
+        es_fault_point("core.after_login");
         es_metric_add(app->metrics, METRIC_LOGINS_BEGUN, 1);
         answer(request, app, secrets.browser);
     }

@@ -1,4 +1,5 @@
 /* POST /api/auth/logout: end the session that calls. */
+#include "common/daemon/fault.h"
 #include "common/http/problem.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/sessions.h"
@@ -17,6 +18,7 @@ void post_auth_logout(struct es_request *request, void *app_, void *worker_)
         es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
         return;
     }
+    es_fault_point("core.after_revoke");
     revocations_add(app->revocations, worker->redis, caller->token_hash);
     es_respond_header(request, "Set-Cookie",
                       SESSION_COOKIE "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");

@@ -1,0 +1,448 @@
+#include "common/http/connections.h"
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/http/raw-answer.h"
+#include "common/http/request-id.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_US          1000
+#define SHORTEST_TICK_US   (5 * ES_US_PER_MS)
+#define LONGEST_TICK_US    (500 * ES_US_PER_MS)
+#define TICKS_PER_DEADLINE 8
+/* The kernel tells the age of the last byte in steps of a few milliseconds; a byte must be younger
+ * than the answer by more than that to belong to the next request. */
+#define ARRIVAL_SLACK_US (20 * ES_US_PER_MS)
+/* How long an idle connection must have been so before a stopping server closes it: the peer may
+ * have sent the next request a moment ago. */
+#define DRAIN_IDLE_US (100 * ES_US_PER_MS)
+
+/* What a connection waits for. The word is (time << PHASE_BITS) | phase; the time is the deadline,
+ * for IDLE the moment at which it began. */
+enum phase {
+    PHASE_FREE,
+    PHASE_HEADERS,
+    PHASE_BODY,
+    PHASE_WORK, /* no deadline */
+    PHASE_ANSWER,
+    PHASE_IDLE,
+    PHASE_CUTTING, /* the watcher is using the socket */
+    PHASE_CUT,
+};
+#define PHASE_BITS 3
+#define PHASE_MASK ((UINT64_C(1) << PHASE_BITS) - 1)
+
+struct es_connection {
+    atomic_uint_fast64_t word;
+    struct es_connections *owner;
+    struct es_loop *loop;
+    struct es_connection *next_free;
+    atomic_int fd; /* the watcher may look at a place that is just being given to another */
+    bool local;
+    char peer[ES_CLIENT_ADDRESS_SIZE];
+};
+
+struct es_connections {
+    struct es_connection_limits limits;
+    struct es_connection *slots;
+    size_t slot_count;
+    int64_t tick_us;
+    struct es_id_source ids; /* the watcher's */
+    void (*on_release)(void *context);
+    void *on_release_context;
+
+    pthread_t watcher;
+    pthread_mutex_t lock;
+    pthread_cond_t end;    /* ENDING was set */
+    pthread_cond_t closed; /* RESERVED became 0 */
+    struct es_connection *free_slots;
+    atomic_size_t reserved; /* written under LOCK */
+    bool ending;
+    atomic_bool draining;
+};
+
+static uint64_t make_word(enum phase phase, int64_t time_us)
+{
+    return (uint64_t)time_us << PHASE_BITS | phase;
+}
+
+static enum phase phase_of(uint64_t word)
+{
+    return (enum phase)(word & PHASE_MASK);
+}
+
+static int64_t time_of(uint64_t word)
+{
+    return (int64_t)(word >> PHASE_BITS);
+}
+
+/* --- deadlines --------------------------------------------------------------------------- */
+
+/* The age of the last byte that came in on a TCP socket, in *RET_AGE_US, and whether any has ever
+ * come. False for other sockets. */
+static bool last_arrival(int fd, int64_t *ret_age_us, bool *ret_any)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+        return false;
+    }
+    *ret_age_us = info.tcpi_last_data_recv * ES_US_PER_MS;
+    *ret_any = info.tcpi_bytes_received > 0;
+    return true;
+}
+
+static void answer_timeout(struct es_connections *connections, int fd)
+{
+    unsigned char id[ES_REQUEST_ID_BYTES];
+    char id_text[ES_REQUEST_ID_TEXT_SIZE];
+    es_request_id_make(&connections->ids, id);
+    es_request_id_format(id, id_text);
+    es_raw_answer(fd, ES_PROBLEM_REQUEST_TIMEOUT, NULL, id_text);
+}
+
+/* Cut CONNECTION if it is still in the state WORD. */
+static bool cut(struct es_connections *connections, struct es_connection *connection, uint64_t word,
+                bool tell)
+{
+    uint_fast64_t expected = word;
+    if (!atomic_compare_exchange_strong(&connection->word, &expected, PHASE_CUTTING)) {
+        return false;
+    }
+    if (tell) {
+        answer_timeout(connections, connection->fd);
+    }
+    (void)shutdown(connection->fd, SHUT_RDWR);
+    atomic_store(&connection->word, PHASE_CUT);
+    return true;
+}
+
+/* A connection that has answered and waits: has the next request begun? Then it is under the
+ * header deadline from that byte on. Peers on Unix sockets are our own proxy, whose bytes the
+ * kernel does not date; they are only idle or not. */
+static void check_idle(struct es_connections *connections, struct es_connection *connection,
+                       uint64_t word, int64_t now_us)
+{
+    int64_t since_us = time_of(word);
+    int64_t age_us = 0;
+    bool any = false;
+    if (now_us - since_us < connections->tick_us) {
+        return;
+    }
+    bool begun = last_arrival(connection->fd, &age_us, &any) &&
+                 now_us - age_us > since_us + ARRIVAL_SLACK_US;
+    bool draining = atomic_load_explicit(&connections->draining, memory_order_relaxed);
+    int64_t limit_us = draining ? DRAIN_IDLE_US : connections->limits.idle_us;
+    if (begun) {
+        uint_fast64_t expected = word;
+        (void)atomic_compare_exchange_strong(
+            &connection->word, &expected,
+            make_word(PHASE_HEADERS, now_us - age_us + connections->limits.header_us));
+    } else if (now_us - since_us >= limit_us) {
+        (void)cut(connections, connection, word, false);
+    }
+}
+
+/* Nothing is said to a connection on which nothing was asked: proxies and browsers open some
+ * ahead, and would take the 408 for the answer to what they send next. */
+static void check_headers(struct es_connections *connections, struct es_connection *connection,
+                          uint64_t word, int64_t now_us)
+{
+    int64_t age_us = 0;
+    bool any = true;
+    bool late = now_us >= time_of(word);
+    bool unused = atomic_load_explicit(&connections->draining, memory_order_relaxed) &&
+                  now_us - (time_of(word) - connections->limits.header_us) >= DRAIN_IDLE_US;
+    if (late || unused) {
+        (void)last_arrival(connection->fd, &age_us, &any);
+    }
+    if (late || (unused && !any)) {
+        (void)cut(connections, connection, word, any);
+    }
+}
+
+static void check(struct es_connections *connections, struct es_connection *connection,
+                  int64_t now_us)
+{
+    uint64_t word = atomic_load_explicit(&connection->word, memory_order_acquire);
+    enum phase phase = phase_of(word);
+    if (phase == PHASE_IDLE) {
+        check_idle(connections, connection, word, now_us);
+    } else if (phase == PHASE_HEADERS) {
+        check_headers(connections, connection, word, now_us);
+    } else if ((phase == PHASE_BODY || phase == PHASE_ANSWER) && now_us >= time_of(word)) {
+        (void)cut(connections, connection, word, phase == PHASE_BODY);
+    }
+}
+
+/* --- the watcher ------------------------------------------------------------------------- */
+
+static struct timespec after(int64_t wait_us)
+{
+    int64_t at_us = es_clock_mono_us() + wait_us;
+    return (struct timespec){
+        .tv_sec = at_us / ES_US_PER_S,
+        .tv_nsec = at_us % ES_US_PER_S * NS_PER_US,
+    };
+}
+
+static void *watch(void *context)
+{
+    struct es_connections *connections = context;
+    (void)pthread_setname_np(pthread_self(), "http-watch");
+    pthread_mutex_lock(&connections->lock);
+    while (!connections->ending) {
+        struct timespec until = after(connections->tick_us);
+        int result = 0;
+        while (!connections->ending && result != ETIMEDOUT) {
+            result = pthread_cond_timedwait(&connections->end, &connections->lock, &until);
+        }
+        pthread_mutex_unlock(&connections->lock);
+        int64_t now_us = es_clock_mono_us();
+        for (size_t i = 0; i < connections->slot_count; i++) {
+            check(connections, &connections->slots[i], now_us);
+        }
+        pthread_mutex_lock(&connections->lock);
+    }
+    pthread_mutex_unlock(&connections->lock);
+    return NULL;
+}
+
+static int64_t tick_for(const struct es_connection_limits *limits)
+{
+    int64_t shortest_us = limits->header_us < limits->body_us ? limits->header_us : limits->body_us;
+    shortest_us = limits->idle_us < shortest_us ? limits->idle_us : shortest_us;
+    int64_t tick_us = shortest_us / TICKS_PER_DEADLINE;
+    tick_us = tick_us > SHORTEST_TICK_US ? tick_us : SHORTEST_TICK_US;
+    return tick_us < LONGEST_TICK_US ? tick_us : LONGEST_TICK_US;
+}
+
+static void init_locks(struct es_connections *connections)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&connections->lock, NULL);
+    pthread_cond_init(&connections->end, &attributes);
+    pthread_cond_init(&connections->closed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void destroy(struct es_connections *connections)
+{
+    pthread_cond_destroy(&connections->closed);
+    pthread_cond_destroy(&connections->end);
+    pthread_mutex_destroy(&connections->lock);
+    free(connections->slots);
+    free(connections);
+}
+
+struct es_connections *es_connections_new(const struct es_connection_limits *limits)
+{
+    struct es_connections *connections = ES_NEW(struct es_connections);
+    connections->limits = *limits;
+    connections->slot_count = limits->most;
+    connections->slots = es_calloc(limits->most, sizeof(*connections->slots));
+    connections->tick_us = tick_for(limits);
+    for (size_t i = limits->most; i > 0; i--) {
+        connections->slots[i - 1].owner = connections;
+        connections->slots[i - 1].next_free = connections->free_slots;
+        connections->free_slots = &connections->slots[i - 1];
+    }
+    init_locks(connections);
+    if (pthread_create(&connections->watcher, NULL, watch, connections) != 0) {
+        destroy(connections);
+        return NULL;
+    }
+    return connections;
+}
+
+struct es_connections *es_connections_free(struct es_connections *connections)
+{
+    if (connections == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&connections->lock);
+    connections->ending = true;
+    pthread_cond_signal(&connections->end);
+    pthread_mutex_unlock(&connections->lock);
+    pthread_join(connections->watcher, NULL);
+    destroy(connections);
+    return NULL;
+}
+
+/* --- places ------------------------------------------------------------------------------ */
+
+bool es_connections_reserve(struct es_connections *connections)
+{
+    pthread_mutex_lock(&connections->lock);
+    bool free_place = connections->reserved < connections->slot_count;
+    connections->reserved += free_place;
+    pthread_mutex_unlock(&connections->lock);
+    return free_place;
+}
+
+static void release(struct es_connections *connections, struct es_connection *slot)
+{
+    pthread_mutex_lock(&connections->lock);
+    if (slot != NULL) {
+        slot->next_free = connections->free_slots;
+        connections->free_slots = slot;
+    }
+    connections->reserved--;
+    if (connections->reserved == 0) {
+        pthread_cond_broadcast(&connections->closed);
+    }
+    pthread_mutex_unlock(&connections->lock);
+    if (connections->on_release != NULL) {
+        connections->on_release(connections->on_release_context);
+    }
+}
+
+void es_connections_unreserve(struct es_connections *connections)
+{
+    release(connections, NULL);
+}
+
+void es_connections_on_release(struct es_connections *connections, void (*notify)(void *context),
+                               void *context)
+{
+    connections->on_release = notify;
+    connections->on_release_context = context;
+}
+
+struct es_connection *es_connection_open(struct es_connections *connections, int fd,
+                                         const struct sockaddr *peer, struct es_loop *loop)
+{
+    pthread_mutex_lock(&connections->lock);
+    struct es_connection *connection = connections->free_slots; /* reserved: there is one */
+    connections->free_slots = connection->next_free;
+    pthread_mutex_unlock(&connections->lock);
+    connection->fd = fd;
+    connection->loop = loop;
+    connection->local = es_client_address_is_local(peer);
+    es_client_address_format(peer, connection->peer);
+    int64_t deadline_us = es_clock_mono_us() + connections->limits.header_us;
+    atomic_store_explicit(&connection->word, make_word(PHASE_HEADERS, deadline_us),
+                          memory_order_release);
+    return connection;
+}
+
+void es_connection_close(struct es_connection *connection)
+{
+    uint_fast64_t word = atomic_load(&connection->word);
+    while (phase_of(word) == PHASE_CUTTING ||
+           !atomic_compare_exchange_weak(&connection->word, &word, PHASE_FREE)) {
+        sched_yield(); /* the watcher needs two system calls */
+        word = atomic_load(&connection->word);
+    }
+    release(connection->owner, connection);
+}
+
+struct es_loop *es_connection_loop(const struct es_connection *connection)
+{
+    return connection->loop;
+}
+
+int es_connection_fd(const struct es_connection *connection)
+{
+    return connection->fd;
+}
+
+const char *es_connection_peer(const struct es_connection *connection)
+{
+    return connection->peer;
+}
+
+bool es_connection_is_local(const struct es_connection *connection)
+{
+    return connection->local;
+}
+
+/* --- phases ------------------------------------------------------------------------------ */
+
+/* Move on to WORD unless the watcher was faster. */
+static bool move_to(struct es_connection *connection, uint64_t next)
+{
+    uint_fast64_t word = atomic_load_explicit(&connection->word, memory_order_relaxed);
+    do {
+        if (phase_of(word) == PHASE_CUTTING || phase_of(word) == PHASE_CUT) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&connection->word, &word, next,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    return true;
+}
+
+bool es_connection_expect_body(struct es_connection *connection, int64_t now_us)
+{
+    return move_to(connection, make_word(PHASE_BODY, now_us + connection->owner->limits.body_us));
+}
+
+bool es_connection_at_work(struct es_connection *connection)
+{
+    return move_to(connection, PHASE_WORK);
+}
+
+void es_connection_answering(struct es_connection *connection, int64_t now_us)
+{
+    /* cut meanwhile: the send will fail and say so */
+    (void)move_to(connection, make_word(PHASE_ANSWER, now_us + connection->owner->limits.body_us));
+}
+
+void es_connection_idle(struct es_connection *connection, int64_t now_us)
+{
+    (void)move_to(connection, make_word(PHASE_IDLE, now_us));
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+void es_connections_drain(struct es_connections *connections)
+{
+    atomic_store(&connections->draining, true);
+}
+
+/* Whatever state it is in, as long as it is open. */
+static void cut_now(struct es_connections *connections, struct es_connection *connection)
+{
+    bool done = false;
+    while (!done) {
+        uint64_t word = atomic_load(&connection->word);
+        enum phase phase = phase_of(word);
+        bool over = phase == PHASE_FREE || phase == PHASE_CUTTING || phase == PHASE_CUT;
+        done = over || cut(connections, connection, word, false);
+    }
+}
+
+void es_connections_cut(struct es_connections *connections)
+{
+    for (size_t i = 0; i < connections->slot_count; i++) {
+        cut_now(connections, &connections->slots[i]);
+    }
+}
+
+bool es_connections_wait_closed(struct es_connections *connections, int64_t timeout_ms)
+{
+    struct timespec until = after(timeout_ms * ES_US_PER_MS);
+    int result = 0;
+    pthread_mutex_lock(&connections->lock);
+    while (connections->reserved > 0 && result != ETIMEDOUT) {
+        result = pthread_cond_timedwait(&connections->closed, &connections->lock, &until);
+    }
+    bool closed = connections->reserved == 0;
+    pthread_mutex_unlock(&connections->lock);
+    return closed;
+}
+
+size_t es_connections_count(const struct es_connections *connections)
+{
+    return atomic_load_explicit(&connections->reserved, memory_order_relaxed);
+}

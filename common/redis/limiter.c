@@ -1,0 +1,272 @@
+#include "common/redis/limiter.h"
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/redis/buckets.h"
+#include "common/redis/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_PREFIX    "eldersafe:rate:"
+#define KEYS_PER_CALL 512 /* so that a script holds Redis up for less than a millisecond */
+#define FIXED_ARGS    3   /* EVALSHA, script, number of keys */
+#define SCRIPT_ARGS   2   /* interval, capacity */
+
+/*
+ * KEYS one bucket each, ARGV interval and capacity in microseconds. A bucket is the time at which
+ * it is full again, so its key can expire at that time, and is never set without expiring (E94).
+ * Yields the level of each with the token taken, or as it would be.
+ *
+ * The server's own clock counts (allowed since Redis replicates effects): the processes that share
+ * a bucket may sit on machines whose clocks differ. One that was set back must not lock anybody out
+ * for longer than a window. SET NX GET makes one call of the usual case, a bucket that was full.
+ */
+static const struct es_redis_script script = {
+    .name = "limiter",
+    .source = "local call = redis.call\n"
+              "local time = call('TIME')\n"
+              "local now = time[1] * 1000000 + time[2]\n"
+              "local interval, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
+              "local function text(number) return string.format('%.0f', number) end\n"
+              "local function ttl(level) return text(math.ceil(level / 1000)) end\n"
+              "local fresh, fresh_ttl = text(now + interval), ttl(interval)\n"
+              "local levels = {}\n"
+              "for i = 1, #KEYS do\n"
+              "  local old = call('SET', KEYS[i], fresh, 'PX', fresh_ttl, 'NX', 'GET')\n"
+              "  local level = interval\n"
+              "  if old then\n"
+              "    level = math.min(math.max(tonumber(old) - now, 0), capacity) + interval\n"
+              "    if level <= capacity then\n"
+              "      call('SET', KEYS[i], text(now + level), 'PX', ttl(level))\n"
+              "    end\n"
+              "  end\n"
+              "  levels[i] = level\n"
+              "end\n"
+              "return levels\n",
+};
+
+struct es_limiter {
+    struct es_buckets *buckets;
+    char script_name[ES_SHA1_TEXT_SIZE];
+};
+
+/* One key on its way through both buckets. */
+struct item {
+    const void *key;
+    size_t length;
+    uint64_t tag;
+    int64_t level_us; /* of the local bucket, then of whichever is emptier */
+    bool asked;       /* the local bucket admits it: the shared one decides */
+    char digits[ES_DIGITS_SIZE];
+};
+
+/* A call of es_limiter_take or es_limiter_take_many. */
+struct taking {
+    struct es_limiter *limiter;
+    const struct es_rate *rate;
+    struct es_gcra gcra;
+    int64_t now_us;
+    struct item *items;
+    size_t count;
+};
+
+struct es_limiter *es_limiter_new(size_t entries)
+{
+    struct es_limiter *limiter = ES_NEW(struct es_limiter);
+    limiter->buckets = es_buckets_new(entries);
+    es_redisi_script_name(&script, limiter->script_name);
+    return limiter;
+}
+
+struct es_limiter *es_limiter_free(struct es_limiter *limiter)
+{
+    if (limiter != NULL) {
+        (void)es_buckets_free(limiter->buckets);
+        free(limiter);
+    }
+    return NULL;
+}
+
+static void take_locally(const struct taking *taking)
+{
+    struct es_buckets *buckets = taking->limiter->buckets;
+    const char *name = taking->rate->name;
+    uint64_t salt = es_buckets_tag(buckets, 0, name, strlen(name));
+    for (size_t i = 0; i < taking->count; i++) {
+        struct item *item = &taking->items[i];
+        item->tag = es_buckets_tag(buckets, salt, item->key, item->length);
+        item->level_us = es_buckets_take(buckets, item->tag, &taking->gcra, taking->now_us);
+        item->asked = es_gcra_admits(&taking->gcra, item->level_us);
+    }
+}
+
+/* --- the shared buckets -------------------------------------------------------------------- */
+/* The items FIRST .. END-1 that are to be asked for. */
+struct chunk {
+    size_t first, end, asked;
+};
+
+static struct chunk next_chunk(const struct taking *taking, size_t first)
+{
+    struct chunk chunk = {.first = first, .end = first};
+    while (chunk.end < taking->count && chunk.asked < KEYS_PER_CALL) {
+        chunk.asked += taking->items[chunk.end++].asked;
+    }
+    return chunk;
+}
+
+static void format_call(const struct taking *taking, const struct chunk *chunk, const char *command,
+                        const char *program, struct es_buf *out)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf key = ES_BUF_INIT;
+    es_buf_printf(&key, KEY_PREFIX "%s:", taking->rate->name);
+    size_t prefix_length = key.length;
+    es_resp_begin(out, FIXED_ARGS + chunk->asked + SCRIPT_ARGS);
+    es_resp_arg_text(out, command);
+    es_resp_arg_text(out, program);
+    es_resp_arg_int(out, (int64_t)chunk->asked);
+    for (size_t i = chunk->first; i < chunk->end; i++) {
+        const struct item *item = &taking->items[i];
+        if (item->asked) {
+            key.length = prefix_length;
+            es_buf_add(&key, item->key, item->length);
+            es_resp_arg(out, key.data, key.length);
+        }
+    }
+    es_resp_arg_int(out, taking->gcra.interval_us);
+    es_resp_arg_int(out, taking->gcra.capacity_us);
+}
+
+static bool append_call(const struct taking *taking, const struct chunk *chunk,
+                        struct es_redis *redis, const char *command, const char *program)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf call = ES_BUF_INIT;
+    format_call(taking, chunk, command, program, &call);
+    return es_redisi_append(redis, &call);
+}
+
+static bool append_all(const struct taking *taking, struct es_redis *redis)
+{
+    struct chunk chunk = {.end = 0};
+    while (chunk.end < taking->count) {
+        chunk = next_chunk(taking, chunk.end);
+        if (chunk.asked > 0 &&
+            !append_call(taking, &chunk, redis, "EVALSHA", taking->limiter->script_name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool settle(const struct taking *taking, const struct chunk *chunk, const redisReply *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != chunk->asked) {
+        return false; /* an error reply: as if Redis were not there */
+    }
+    size_t element = 0;
+    for (size_t i = chunk->first; i < chunk->end; i++) {
+        struct item *item = &taking->items[i];
+        if (!item->asked) {
+            continue;
+        }
+        const redisReply *level = reply->element[element++];
+        int64_t shared_us = level->type == REDIS_REPLY_INTEGER ? level->integer : 0;
+        es_buckets_settle(taking->limiter->buckets, item->tag, &taking->gcra, taking->now_us,
+                          shared_us);
+        item->level_us = shared_us > item->level_us ? shared_us : item->level_us;
+    }
+    return true;
+}
+
+/* The replies of the pipeline, in order; chunks whose script was not known are marked in AGAIN. */
+static bool settle_all(const struct taking *taking, struct es_redis *redis, bool *again)
+{
+    bool all = true;
+    size_t number = 0;
+    struct chunk chunk = {.end = 0};
+    while (chunk.end < taking->count) {
+        chunk = next_chunk(taking, chunk.end);
+        if (chunk.asked == 0) {
+            continue;
+        }
+        ES_CLEANUP(es_redis_reply_free_p) redisReply *reply = es_redis_next_reply(redis);
+        again[number] = es_redisi_is_noscript(reply);
+        all &= again[number] || settle(taking, &chunk, reply);
+        number++;
+    }
+    return all;
+}
+
+/* Redis forgot the script (restart, SCRIPT FLUSH): those chunks once more, with its source. */
+static bool settle_again(const struct taking *taking, struct es_redis *redis, const bool *again)
+{
+    bool all = true;
+    size_t number = 0;
+    struct chunk chunk = {.end = 0};
+    while (chunk.end < taking->count) {
+        chunk = next_chunk(taking, chunk.end);
+        if (chunk.asked == 0 || !again[number++]) {
+            continue;
+        }
+        redisReply *reply = append_call(taking, &chunk, redis, "EVAL", script.source)
+                                ? es_redis_next_reply(redis)
+                                : NULL;
+        all &= settle(taking, &chunk, reply);
+        es_redis_reply_free_p(&reply);
+    }
+    return all;
+}
+
+static bool take_shared(const struct taking *taking, struct es_redis *redis)
+{
+    ES_CLEANUP(es_free_p) bool *again = es_calloc(taking->count / KEYS_PER_CALL + 1, sizeof(bool));
+    es_redisi_forget_pipeline(redis);
+    return append_all(taking, redis) && settle_all(taking, redis, again) &&
+           settle_again(taking, redis, again);
+}
+
+static bool take(const struct taking *taking, struct es_redis *redis)
+{
+    take_locally(taking);
+    return redis != NULL && take_shared(taking, redis);
+}
+
+struct es_rate_verdict es_limiter_take(struct es_limiter *limiter, struct es_redis *redis,
+                                       const struct es_rate *rate, const void *key, size_t length,
+                                       bool *ret_shared)
+{
+    struct item item = {.key = key, .length = length};
+    struct taking taking = {.limiter = limiter,
+                            .rate = rate,
+                            .gcra = es_gcra_of(rate),
+                            .now_us = es_clock_mono_us(),
+                            .items = &item,
+                            .count = 1};
+    bool shared = take(&taking, redis);
+    if (ret_shared != NULL) {
+        *ret_shared = shared && item.asked;
+    }
+    return es_gcra_verdict(&taking.gcra, item.level_us);
+}
+
+void es_limiter_take_many(struct es_limiter *limiter, struct es_redis *redis,
+                          const struct es_rate *rate, const int64_t *keys, size_t count,
+                          struct es_rate_verdict *ret_verdicts)
+{
+    ES_CLEANUP(es_free_p) struct item *items = es_calloc(count, sizeof(*items));
+    for (size_t i = 0; i < count; i++) {
+        items[i].length = es_digits(keys[i], items[i].digits);
+        items[i].key = items[i].digits;
+    }
+    struct taking taking = {.limiter = limiter,
+                            .rate = rate,
+                            .gcra = es_gcra_of(rate),
+                            .now_us = es_clock_mono_us(),
+                            .items = items,
+                            .count = count};
+    (void)take(&taking, redis);
+    for (size_t i = 0; i < count; i++) {
+        ret_verdicts[i] = es_gcra_verdict(&taking.gcra, items[i].level_us);
+    }
+}

@@ -1,0 +1,700 @@
+/* Unit tests of common/crypto/token: what is signed, what is accepted, and all that is not. */
+#include "common/crypto/token.h"
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/base/text.h"
+#include "common/tests/unit.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <string.h>
+
+#define ISSUER      "https://api.eldersafe.example"
+#define AUDIENCE    "core"
+#define ISSUED_AT_S INT64_C(1795248131) /* 2026-11-21 */
+#define LIFETIME_S  INT64_C(86400)
+#define NOW_S       (ISSUED_AT_S + 100)
+#define SUBJECT     "000102030405060708090a0b0c0d0e0f"
+#define TOKEN_ID    "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+
+static const char *const audiences[] = {AUDIENCE, "pay", NULL};
+
+/* RFC 8037 appendix A.1: a key as JWK. */
+static const char rfc_d[] = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+static const char rfc_x[] = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+static const char rfc_jws_text[] = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+static const char rfc_jws_signature[] =
+    "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+
+static struct es_signer *signer;
+static struct es_key_ring *ring;
+static unsigned char seed[32];
+
+static int make_keys(void **state)
+{
+    size_t length = 0;
+    (void)state;
+    es_random_init();
+    signer = es_parse_base64url(rfc_d, strlen(rfc_d), seed, sizeof(seed), &length)
+                 ? es_signer_new(seed)
+                 : NULL;
+    ring = es_key_ring_new();
+    return signer != NULL && es_key_ring_add(ring, es_signer_public_key(signer)) ? 0 : -1;
+}
+
+static int free_keys(void **state)
+{
+    (void)state;
+    signer = es_signer_free(signer);
+    ring = es_key_ring_free(ring);
+    return 0;
+}
+
+static struct es_claims some_claims(void)
+{
+    struct es_claims claims = {
+        .member_id = 4711,
+        .issued_at_s = ISSUED_AT_S,
+        .expires_at_s = ISSUED_AT_S + LIFETIME_S,
+        .scope = ES_SCOPE_SESSION,
+    };
+    assert_true(es_parse_hex(SUBJECT, claims.subject, sizeof(claims.subject)));
+    assert_true(es_parse_hex(TOKEN_ID, claims.token_id, sizeof(claims.token_id)));
+    return claims;
+}
+
+static struct es_buf sign(const struct es_claims *claims)
+{
+    struct es_buf token = ES_BUF_INIT;
+    es_token_sign(signer, ISSUER, audiences, claims, &token);
+    return token;
+}
+
+static enum es_token_result verify_at(const char *token, size_t length, int64_t now_s)
+{
+    struct es_claims claims;
+    struct es_claims untouched;
+    memset(&claims, 0x55, sizeof(claims));
+    memset(&untouched, 0x55, sizeof(untouched));
+    enum es_token_result result =
+        es_token_verify(ring, ISSUER, AUDIENCE, now_s, token, length, &claims);
+    if (result != ES_TOKEN_OK) {
+        assert_memory_equal(&claims, &untouched, sizeof(claims));
+    }
+    return result;
+}
+
+static enum es_token_result verify(const struct es_buf *token)
+{
+    return verify_at(es_buf_str(token), token->length, NOW_S);
+}
+
+static void assert_same_claims(const struct es_claims *a, const struct es_claims *b)
+{
+    assert_memory_equal(a->subject, b->subject, sizeof(a->subject));
+    assert_memory_equal(a->token_id, b->token_id, sizeof(a->token_id));
+    assert_int_equal(a->member_id, b->member_id);
+    assert_int_equal(a->issued_at_s, b->issued_at_s);
+    assert_int_equal(a->expires_at_s, b->expires_at_s);
+    assert_int_equal(a->scope, b->scope);
+}
+
+/* --- what is signed -----------------------------------------------------------------------------
+ */
+
+static void a_token_says_what_was_signed(void **state)
+{
+    (void)state;
+    struct es_claims claims = some_claims();
+    struct es_claims got;
+    claims.scope = ES_SCOPE_SIGNAL;
+    claims.member_id = INT64_MAX;
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    assert_int_equal(
+        es_token_verify(ring, ISSUER, "pay", NOW_S, es_buf_str(&token), token.length, &got),
+        ES_TOKEN_OK);
+    assert_same_claims(&got, &claims);
+}
+
+/* Part NUMBER of TOKEN, decoded. */
+static struct es_buf decode_part(const char *token, int number)
+{
+    struct es_buf part = ES_BUF_INIT;
+    size_t length = 0;
+    for (; number > 0; number--) {
+        token = strchr(token, '.') + 1;
+    }
+    void *at = es_buf_reserve(&part, ES_TOKEN_MAX_LENGTH);
+    assert_true(es_parse_base64url(token, strcspn(token, "."), at, ES_TOKEN_MAX_LENGTH, &length));
+    part.length = length;
+    part.data[length] = '\0';
+    return part;
+}
+
+static void the_text_of_a_token_is_exactly_this(void **state)
+{
+    (void)state;
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    ES_CLEANUP(es_buf_done) struct es_buf header = decode_part(es_buf_str(&token), 0);
+    ES_CLEANUP(es_buf_done) struct es_buf payload = decode_part(es_buf_str(&token), 1);
+    assert_string_equal(es_buf_str(&header),
+                        "{\"alg\":\"EdDSA\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}");
+    assert_string_equal(es_buf_str(&payload),
+                        "{\"iss\":\"" ISSUER "\",\"aud\":[\"core\",\"pay\"],\"sub\":\"" SUBJECT
+                        "\",\"mid\":\"4711\",\"scope\":\"session\",\"jti\":\"" TOKEN_ID
+                        "\",\"iat\":1795248131,\"exp\":1795334531}");
+    assert_true(token.length <= ES_TOKEN_MAX_LENGTH);
+}
+
+/* OpenSSL, which we do not use for this, agrees that SIGNATURE is that of the RFC's key on TEXT. */
+static bool openssl_agrees(const unsigned char signature[64], const char *text, size_t length)
+{
+    EVP_PKEY *key =
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, es_signer_public_key(signer), 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestVerifyInit(context, NULL, NULL, NULL, key), 1);
+    bool agrees =
+        EVP_DigestVerify(context, signature, 64, (const unsigned char *)text, length) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return agrees;
+}
+
+static void RFC_8037_key_and_signature_are_what_the_appendix_says(void **state)
+{
+    (void)state;
+    unsigned char expected[64];
+    size_t length = 0;
+    ES_CLEANUP(es_buf_done) struct es_buf x = ES_BUF_INIT;
+    es_buf_add_base64url(&x, es_signer_public_key(signer), 32);
+    assert_string_equal(es_buf_str(&x), rfc_x); /* A.2 */
+    /* A.4 and A.5, through the library that the verifier calls. */
+    assert_true(es_parse_base64url(rfc_jws_signature, strlen(rfc_jws_signature), expected,
+                                   sizeof(expected), &length));
+    assert_int_equal(
+        crypto_sign_ed25519_verify_detached(expected, (const unsigned char *)rfc_jws_text,
+                                            strlen(rfc_jws_text), es_signer_public_key(signer)),
+        0);
+    /* And what we sign with that key satisfies an independent implementation. */
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    ES_CLEANUP(es_buf_done) struct es_buf signature = decode_part(es_buf_str(&token), 2);
+    assert_int_equal(signature.length, 64);
+    size_t signed_length = (size_t)(strrchr(es_buf_str(&token), '.') - es_buf_str(&token));
+    assert_true(openssl_agrees(signature.data, es_buf_str(&token), signed_length));
+    assert_false(openssl_agrees(signature.data, es_buf_str(&token), signed_length - 1));
+}
+
+static void RFC_8037_the_appendix_token_is_not_one_of_ours(void **state)
+{
+    (void)state;
+    ES_CLEANUP(es_buf_done) struct es_buf token = ES_BUF_INIT;
+    es_buf_printf(&token, "%s.%s", rfc_jws_text, rfc_jws_signature);
+    assert_int_equal(verify(&token), ES_TOKEN_MALFORMED);
+}
+
+/* --- when it is valid ---------------------------------------------------------------------------
+ */
+
+static void E48_a_token_passes_at_23_59_59_and_is_refused_at_24_00_01(void **state)
+{
+    (void)state;
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    const struct {
+        int64_t after_issue_s;
+        enum es_token_result result;
+    } cases[] = {
+        {0, ES_TOKEN_OK},
+        {23 * 3600 + 59 * 60 + 59, ES_TOKEN_OK},
+        {24 * 3600, ES_TOKEN_EXPIRED},
+        {24 * 3600 + 1, ES_TOKEN_EXPIRED},
+        {INT64_MAX - ISSUED_AT_S - 100, ES_TOKEN_EXPIRED},
+        {-60, ES_TOKEN_OK}, /* our clocks may differ by a minute */
+        {-61, ES_TOKEN_NOT_YET},
+        {-ISSUED_AT_S, ES_TOKEN_NOT_YET},
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(cases); i++) {
+        assert_int_equal(
+            verify_at(es_buf_str(&token), token.length, ISSUED_AT_S + cases[i].after_issue_s),
+            cases[i].result);
+    }
+}
+
+/* --- what is refused ----------------------------------------------------------------------------
+ */
+
+/* HEADER and PAYLOAD as they are, correctly signed with the ring's key. */
+static struct es_buf sign_texts(const char *header, const char *payload)
+{
+    struct es_buf token = ES_BUF_INIT;
+    unsigned char public_key[32];
+    unsigned char secret_key[64];
+    unsigned char signature[64];
+    (void)crypto_sign_seed_keypair(public_key, secret_key, seed);
+    es_buf_add_base64url(&token, header, strlen(header));
+    es_buf_add_byte(&token, '.');
+    es_buf_add_base64url(&token, payload, strlen(payload));
+    (void)crypto_sign_detached(signature, NULL, token.data, token.length, secret_key);
+    es_buf_add_byte(&token, '.');
+    es_buf_add_base64url(&token, signature, sizeof(signature));
+    return token;
+}
+
+static enum es_token_result verify_texts(const char *header, const char *payload)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign_texts(header, payload);
+    return verify(&token);
+}
+
+#define HEADER "{\"alg\":\"EdDSA\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}"
+#define ISS    "\"iss\":\"" ISSUER "\""
+#define AUD    "\"aud\":[\"core\"]"
+#define SUB    "\"sub\":\"" SUBJECT "\""
+#define MID    "\"mid\":\"1\""
+#define SCOPE  "\"scope\":\"signal\""
+#define JTI    "\"jti\":\"" TOKEN_ID "\""
+#define IAT    "\"iat\":1795248131"
+#define EXP    "\"exp\":1795334531"
+#define FRONT  "{" ISS "," AUD "," SUB ","
+#define BACK   "," JTI "," IAT "," EXP "}"
+
+static void E111_only_our_own_form_of_claims_is_accepted_even_with_a_good_signature(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *payload;
+        enum es_token_result result;
+    } cases[] = {
+        {FRONT MID "," SCOPE BACK, ES_TOKEN_OK},
+        {FRONT "\"mid\":\"9223372036854775807\"," SCOPE BACK, ES_TOKEN_OK},
+        {"{" ISS ",\"aud\":[\"pay\",\"core\"]," SUB "," MID "," SCOPE BACK, ES_TOKEN_OK},
+        /* duplicate, unknown, missing and reordered members */
+        {FRONT MID "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," JTI "," IAT "," EXP "," EXP "}", ES_TOKEN_MALFORMED},
+        {FRONT MID ",\"admin\":true," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," JTI "," IAT "}", ES_TOKEN_MALFORMED},
+        {FRONT SCOPE BACK, ES_TOKEN_MALFORMED},
+        {"{" AUD "," ISS "," SUB "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {"{}", ES_TOKEN_MALFORMED},
+        {"", ES_TOKEN_MALFORMED},
+        /* wrong types and values */
+        {FRONT "\"mid\":1," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"mid\":\"0\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"mid\":\"-1\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"mid\":\"01\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"mid\":\"\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"mid\":\"9223372036854775808\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"mid\":\"10000000000000000000\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID ",\"scope\":\"admin\"" BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID ",\"scope\":\"Signal\"" BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID ",\"scope\":[\"signal\"]" BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE ",\"jti\":\"f0f1\"," IAT "," EXP "}", ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE ",\"jti\":\"F0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF\"," IAT "," EXP "}",
+         ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE ",\"jti\":\"g0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\"," IAT "," EXP "}",
+         ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," JTI ",\"iat\":1795248131.0," EXP "}", ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," JTI ",\"iat\":\"1795248131\"," EXP "}", ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," JTI "," IAT ",\"exp\":1e99}", ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE "," JTI "," IAT ",\"exp\":1795248131}", ES_TOKEN_MALFORMED},
+        /* other spellings of the same JSON, and something behind it */
+        {"{ " ISS "," AUD "," SUB "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT "\"m\\u0069d\":\"1\"," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE BACK " ", ES_TOKEN_MALFORMED},
+        {FRONT MID "," SCOPE BACK "{}", ES_TOKEN_MALFORMED},
+        /* somebody else's token */
+        {"{\"iss\":\"https://evil.example\"," AUD "," SUB "," MID "," SCOPE BACK, ES_TOKEN_ISSUER},
+        {"{\"iss\":\"\"," AUD "," SUB "," MID "," SCOPE BACK, ES_TOKEN_ISSUER},
+        {"{\"iss\":\"" ISSUER "/\"," AUD "," SUB "," MID "," SCOPE BACK, ES_TOKEN_ISSUER},
+        {"{" ISS ",\"aud\":[\"pay\"]," SUB "," MID "," SCOPE BACK, ES_TOKEN_AUDIENCE},
+        {"{" ISS ",\"aud\":[\"cor\",\"core2\"]," SUB "," MID "," SCOPE BACK, ES_TOKEN_AUDIENCE},
+        {"{" ISS ",\"aud\":[]," SUB "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {"{" ISS ",\"aud\":[\"core\",]," SUB "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {"{" ISS ",\"aud\":\"core\"," SUB "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+        {"{" ISS ",\"aud\":[[\"core\"]]," SUB "," MID "," SCOPE BACK, ES_TOKEN_MALFORMED},
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(cases); i++) {
+        enum es_token_result result = verify_texts(HEADER, cases[i].payload);
+        if (result != cases[i].result) {
+            fail_msg("%s for %s", es_token_result_name(result), cases[i].payload);
+        }
+    }
+}
+
+static void E111_algorithm_and_key_are_ours_to_choose_not_the_tokens(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        enum es_token_result result;
+    } cases[] = {
+        {HEADER, ES_TOKEN_OK},
+        {"{\"alg\":\"none\"}", ES_TOKEN_ALGORITHM},
+        {"{\"alg\":\"none\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}", ES_TOKEN_ALGORITHM},
+        {"{\"alg\":\"HS256\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}", ES_TOKEN_ALGORITHM},
+        {"{\"alg\":\"ES256\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}", ES_TOKEN_ALGORITHM},
+        {"{\"alg\":\"eddsa\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}", ES_TOKEN_ALGORITHM},
+        {"{\"alg\":\"\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}", ES_TOKEN_ALGORITHM},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"00000000\",\"typ\":\"JWT\"}", ES_TOKEN_UNKNOWN_KEY},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"21FE31DF\",\"typ\":\"JWT\"}", ES_TOKEN_UNKNOWN_KEY},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"21fe31d\",\"typ\":\"JWT\"}", ES_TOKEN_MALFORMED},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"21fe31df0\",\"typ\":\"JWT\"}", ES_TOKEN_MALFORMED},
+        {"{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}", ES_TOKEN_MALFORMED},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"21fe31df\",\"typ\":\"jwt\"}", ES_TOKEN_MALFORMED},
+        {"{\"alg\":\"EdDSA\",\"alg\":\"none\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"}",
+         ES_TOKEN_MALFORMED},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"21fe31df\",\"typ\":\"JWT\",\"crit\":[]}",
+         ES_TOKEN_MALFORMED},
+        {"{\"alg\":\"EdDSA\",\"kid\":\"21fe31df\",\"typ\":\"JWT\"} ", ES_TOKEN_MALFORMED},
+        {"{\"alg\":7}", ES_TOKEN_MALFORMED},
+        {"[]", ES_TOKEN_MALFORMED},
+        {"", ES_TOKEN_MALFORMED},
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(cases); i++) {
+        enum es_token_result result = verify_texts(cases[i].header, FRONT MID "," SCOPE BACK);
+        if (result != cases[i].result) {
+            fail_msg("%s for %s", es_token_result_name(result), cases[i].header);
+        }
+    }
+}
+
+static void E111_a_token_changed_in_any_character_is_refused(void **state)
+{
+    (void)state;
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    assert_int_equal(verify(&token), ES_TOKEN_OK);
+    for (size_t i = 0; i < token.length; i++) {
+        unsigned char original = token.data[i];
+        const char *place = strchr(alphabet, original);
+        /* One step in the alphabet changes the lowest bits: at the end of a part, spare ones. */
+        token.data[i] = place != NULL ? (unsigned char)alphabet[(place - alphabet + 1) % 64] : '-';
+        assert_int_not_equal(verify(&token), ES_TOKEN_OK);
+        token.data[i] = original;
+    }
+    for (size_t length = 0; length < token.length; length++) {
+        assert_int_not_equal(verify_at(es_buf_str(&token), length, NOW_S), ES_TOKEN_OK);
+    }
+    assert_int_equal(verify(&token), ES_TOKEN_OK);
+}
+
+static void what_surrounds_a_token_makes_it_malformed(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"%s=",  "%s==",  "%s.", ".%s", "%s ",      " %s",
+                                        "%s\n", "%s.AA", "%sA", "%s+", "Bearer %s"};
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    for (size_t i = 0; i < ES_ARRAY_LEN(forms); i++) {
+        const char *hole = strstr(forms[i], "%s");
+        ES_CLEANUP(es_buf_done) struct es_buf changed = ES_BUF_INIT;
+        es_buf_add(&changed, forms[i], (size_t)(hole - forms[i]));
+        es_buf_add(&changed, token.data, token.length);
+        es_buf_add_str(&changed, hole + 2);
+        assert_int_equal(verify(&changed), ES_TOKEN_MALFORMED);
+    }
+    assert_int_equal(verify_at(es_buf_str(&token), token.length + 1, NOW_S), ES_TOKEN_MALFORMED);
+    assert_int_equal(verify_at("..", 2, NOW_S), ES_TOKEN_MALFORMED);
+    assert_int_equal(verify_at("", 0, NOW_S), ES_TOKEN_MALFORMED);
+    char endless[ES_TOKEN_MAX_LENGTH + 1];
+    memset(endless, 'A', sizeof(endless));
+    assert_int_equal(verify_at(endless, sizeof(endless), NOW_S), ES_TOKEN_MALFORMED);
+    endless[500] = '.';
+    endless[900] = '.';
+    assert_int_equal(verify_at(endless, ES_TOKEN_MAX_LENGTH, NOW_S), ES_TOKEN_MALFORMED);
+}
+
+static void E111_a_signature_of_another_key_is_refused(void **state)
+{
+    (void)state;
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf ours = sign(&claims);
+    ES_CLEANUP(es_buf_done) struct es_buf forged = ES_BUF_INIT;
+    unsigned char other_seed[32] = {1};
+    struct es_signer *other = es_signer_new(other_seed);
+    es_token_sign(other, ISSUER, audiences, &claims, &forged);
+    assert_int_equal(verify(&forged), ES_TOKEN_UNKNOWN_KEY);
+    /* Under our key id, with the other key's signature. */
+    const char *signature = strrchr(es_buf_str(&forged), '.');
+    size_t signed_length = (size_t)(strrchr(es_buf_str(&ours), '.') - es_buf_str(&ours));
+    ES_CLEANUP(es_buf_done) struct es_buf mixed = ES_BUF_INIT;
+    es_buf_add(&mixed, ours.data, signed_length);
+    es_buf_add_str(&mixed, signature);
+    assert_int_equal(verify(&mixed), ES_TOKEN_SIGNATURE);
+    (void)es_signer_free(other);
+}
+
+/* --- keys ---------------------------------------------------------------------------------------
+ */
+
+static void keys_rotate_with_two_valid_at_once(void **state)
+{
+    (void)state;
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf old_token = sign(&claims);
+    unsigned char new_seed[32] = {2};
+    struct es_signer *new_signer = es_signer_new(new_seed);
+    ES_CLEANUP(es_buf_done) struct es_buf new_token = ES_BUF_INIT;
+    es_token_sign(new_signer, ISSUER, audiences, &claims, &new_token);
+    struct es_key_ring *both = es_key_ring_new();
+    struct es_key_ring *new_only = es_key_ring_new();
+    assert_true(es_key_ring_add(both, es_signer_public_key(new_signer)));
+    assert_true(es_key_ring_add(both, es_signer_public_key(signer)));
+    assert_true(es_key_ring_add(new_only, es_signer_public_key(new_signer)));
+    const struct {
+        const struct es_key_ring *ring;
+        const struct es_buf *token;
+        enum es_token_result result;
+    } cases[] = {
+        {both, &old_token, ES_TOKEN_OK},
+        {both, &new_token, ES_TOKEN_OK},
+        {new_only, &old_token, ES_TOKEN_UNKNOWN_KEY},
+        {new_only, &new_token, ES_TOKEN_OK},
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(cases); i++) {
+        struct es_claims got;
+        assert_int_equal(es_token_verify(cases[i].ring, ISSUER, AUDIENCE, NOW_S,
+                                         es_buf_str(cases[i].token), cases[i].token->length, &got),
+                         cases[i].result);
+    }
+    (void)es_key_ring_free(both);
+    (void)es_key_ring_free(new_only);
+    (void)es_signer_free(new_signer);
+}
+
+static void a_ring_holds_four_different_keys(void **state)
+{
+    (void)state;
+    struct es_key_ring *full = es_key_ring_new();
+    unsigned char keys[5][32] = {{0}};
+    for (unsigned char i = 0; i < 5; i++) {
+        keys[i][0] = i;
+        assert_int_equal(es_key_ring_add(full, keys[i]), i < 4);
+        assert_false(es_key_ring_add(full, keys[0]));
+    }
+    (void)es_key_ring_free(full);
+}
+
+static void the_public_keys_are_a_json_web_key_set(void **state)
+{
+    (void)state;
+    ES_CLEANUP(es_buf_done) struct es_buf text = ES_BUF_INIT;
+    es_key_ring_render_jwks(ring, &text);
+    assert_string_equal(es_buf_str(&text),
+                        "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"use\":\"sig\","
+                        "\"alg\":\"EdDSA\",\"kid\":\"21fe31df\","
+                        "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
+    unsigned char hash[32];
+    char kid[ES_KID_SIZE];
+    char hex[2 * sizeof(hash) + 1];
+    (void)crypto_hash_sha256(hash, es_signer_public_key(signer), 32);
+    (void)sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+    es_key_id(es_signer_public_key(signer), kid);
+    assert_int_equal(strlen(kid), 8);
+    assert_memory_equal(kid, hex, 8);
+}
+
+/* --- the cache ----------------------------------------------------------------------------------
+ */
+
+static void a_token_seen_before_is_known_with_all_its_claims(void **state)
+{
+    (void)state;
+    struct es_token_cache *cache = es_token_cache_new(1024);
+    struct es_claims claims = some_claims();
+    struct es_claims got;
+    static const enum es_scope scopes[] = {ES_SCOPE_SESSION, ES_SCOPE_SIGNAL};
+    for (size_t i = 0; i < ES_ARRAY_LEN(scopes); i++) {
+        claims.scope = scopes[i];
+        ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+        const char *text = es_buf_str(&token);
+        assert_false(es_token_cache_get(cache, text, token.length, NOW_S, &got));
+        es_token_cache_put(cache, text, token.length, &claims);
+        assert_true(es_token_cache_get(cache, text, token.length, NOW_S, &got));
+        assert_same_claims(&got, &claims);
+        assert_false(es_token_cache_get(cache, text, token.length - 1, NOW_S, &got));
+        token.data[token.length - 1] ^= 1;
+        assert_false(es_token_cache_get(cache, text, token.length, NOW_S, &got));
+    }
+    (void)es_token_cache_free(cache);
+}
+
+static void E48_the_cache_does_not_prolong_a_token(void **state)
+{
+    (void)state;
+    struct es_token_cache *cache = es_token_cache_new(8);
+    struct es_claims claims = some_claims();
+    struct es_claims got;
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    const char *text = es_buf_str(&token);
+    int64_t end_s = ISSUED_AT_S + LIFETIME_S;
+    es_token_cache_put(cache, text, token.length, &claims);
+    assert_true(es_token_cache_get(cache, text, token.length, end_s - 1, &got));
+    assert_false(es_token_cache_get(cache, text, token.length, end_s, &got));
+    /* It is forgotten, not only refused. */
+    assert_false(es_token_cache_get(cache, text, token.length, end_s - 1, &got));
+    (void)es_token_cache_free(cache);
+}
+
+static void claims_that_do_not_fit_an_entry_are_not_cached_wrongly(void **state)
+{
+    (void)state;
+    struct es_token_cache *cache = es_token_cache_new(8);
+    struct es_claims got;
+    struct es_claims far_off = some_claims();
+    far_off.issued_at_s = INT64_C(1) << 32;
+    far_off.expires_at_s = far_off.issued_at_s + 1;
+    es_token_cache_put(cache, "far", 3, &far_off);
+    assert_false(es_token_cache_get(cache, "far", 3, NOW_S, &got));
+    struct es_claims endless = some_claims();
+    endless.expires_at_s = endless.issued_at_s + (INT64_C(1) << 31);
+    es_token_cache_put(cache, "endless", 7, &endless);
+    assert_false(es_token_cache_get(cache, "endless", 7, NOW_S, &got));
+    endless.expires_at_s--;
+    es_token_cache_put(cache, "endless", 7, &endless);
+    assert_true(es_token_cache_get(cache, "endless", 7, NOW_S, &got));
+    assert_same_claims(&got, &endless);
+    (void)es_token_cache_free(cache);
+}
+
+static void in_a_full_cache_the_least_recently_used_token_gives_way(void **state)
+{
+    (void)state;
+    struct es_token_cache *cache = es_token_cache_new(8); /* one set */
+    struct es_claims claims = some_claims();
+    struct es_claims got;
+    for (char name = 'a'; name < 'i'; name++) {
+        es_token_cache_put(cache, &name, 1, &claims);
+    }
+    assert_true(es_token_cache_get(cache, "a", 1, NOW_S, &got));
+    es_token_cache_put(cache, "i", 1, &claims);
+    assert_true(es_token_cache_get(cache, "a", 1, NOW_S, &got));
+    assert_false(es_token_cache_get(cache, "b", 1, NOW_S, &got));
+    /* To put what is there makes it the most recent and drops nobody. */
+    es_token_cache_put(cache, "c", 1, &claims);
+    for (char name = 'c'; name <= 'i'; name++) {
+        assert_true(es_token_cache_get(cache, &name, 1, NOW_S, &got));
+    }
+    (void)es_token_cache_free(cache);
+}
+
+static void a_cache_of_the_usual_size_holds_nearly_that_many_tokens(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 65536, TOKENS = ENTRIES / 2 };
+    struct es_token_cache *cache = es_token_cache_new(ENTRIES);
+    struct es_claims claims = some_claims();
+    struct es_claims got;
+    size_t known = 0;
+    for (int32_t i = 0; i < TOKENS; i++) {
+        es_token_cache_put(cache, (const char *)&i, sizeof(i), &claims);
+    }
+    for (int32_t i = 0; i < TOKENS; i++) {
+        known += es_token_cache_get(cache, (const char *)&i, sizeof(i), NOW_S, &got);
+    }
+    /* Half full, sets of eight lose 2 % (Poisson with mean 4: P(more than 8) weighted). */
+    assert_true(known > TOKENS * 95 / 100);
+    (void)es_token_cache_free(cache);
+}
+
+#define CACHE_THREADS 8
+#define CACHE_ROUNDS  20000
+#define CACHE_TOKENS  200
+
+static void *use_cache(void *context)
+{
+    struct es_token_cache *cache = context;
+    struct es_claims claims = some_claims();
+    struct es_claims got;
+    for (int i = 0; i < CACHE_ROUNDS; i++) {
+        int64_t name = i % CACHE_TOKENS + 1;
+        claims.member_id = name;
+        if (!es_token_cache_get(cache, (const char *)&name, sizeof(name), NOW_S, &got)) {
+            es_token_cache_put(cache, (const char *)&name, sizeof(name), &claims);
+        } else if (got.member_id != name) {
+            return context; /* somebody else's claims */
+        }
+    }
+    return NULL;
+}
+
+static void many_threads_never_get_each_others_claims(void **state)
+{
+    (void)state;
+    pthread_t threads[CACHE_THREADS];
+    struct es_token_cache *cache = es_token_cache_new(64); /* small: entries come and go */
+    for (size_t i = 0; i < CACHE_THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, use_cache, cache), 0);
+    }
+    for (size_t i = 0; i < CACHE_THREADS; i++) {
+        void *mixed_up = NULL;
+        assert_int_equal(pthread_join(threads[i], &mixed_up), 0);
+        assert_null(mixed_up);
+    }
+    (void)es_token_cache_free(cache);
+}
+
+static void a_hit_costs_far_less_than_a_verification(void **state)
+{
+    (void)state;
+    enum { REPEATS = 20, ROUNDS = 50 };
+    struct es_token_cache *cache = es_token_cache_new(1024);
+    struct es_claims claims = some_claims();
+    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
+    const char *text = es_buf_str(&token);
+    int64_t best_hits_us = INT64_MAX;
+    int64_t best_checks_us = INT64_MAX;
+    es_token_cache_put(cache, text, token.length, &claims);
+    for (int repeat = 0; repeat < REPEATS; repeat++) {
+        int64_t start_us = es_clock_mono_us();
+        for (int i = 0; i < ROUNDS; i++) {
+            assert_true(es_token_cache_get(cache, text, token.length, NOW_S, &claims));
+        }
+        int64_t middle_us = es_clock_mono_us();
+        for (int i = 0; i < ROUNDS; i++) {
+            assert_int_equal(verify(&token), ES_TOKEN_OK);
+        }
+        int64_t end_us = es_clock_mono_us();
+        best_hits_us = middle_us - start_us < best_hits_us ? middle_us - start_us : best_hits_us;
+        best_checks_us = end_us - middle_us < best_checks_us ? end_us - middle_us : best_checks_us;
+    }
+    print_message("hit %.2f us, verification %.2f us\n", (double)best_hits_us / ROUNDS,
+                  (double)best_checks_us / ROUNDS);
+    assert_true(best_hits_us * 5 < best_checks_us);
+    (void)es_token_cache_free(cache);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_says_what_was_signed),
+        cmocka_unit_test(the_text_of_a_token_is_exactly_this),
+        cmocka_unit_test(RFC_8037_key_and_signature_are_what_the_appendix_says),
+        cmocka_unit_test(RFC_8037_the_appendix_token_is_not_one_of_ours),
+        cmocka_unit_test(E48_a_token_passes_at_23_59_59_and_is_refused_at_24_00_01),
+        cmocka_unit_test(E111_only_our_own_form_of_claims_is_accepted_even_with_a_good_signature),
+        cmocka_unit_test(E111_algorithm_and_key_are_ours_to_choose_not_the_tokens),
+        cmocka_unit_test(E111_a_token_changed_in_any_character_is_refused),
+        cmocka_unit_test(what_surrounds_a_token_makes_it_malformed),
+        cmocka_unit_test(E111_a_signature_of_another_key_is_refused),
+        cmocka_unit_test(keys_rotate_with_two_valid_at_once),
+        cmocka_unit_test(a_ring_holds_four_different_keys),
+        cmocka_unit_test(the_public_keys_are_a_json_web_key_set),
+        cmocka_unit_test(a_token_seen_before_is_known_with_all_its_claims),
+        cmocka_unit_test(E48_the_cache_does_not_prolong_a_token),
+        cmocka_unit_test(claims_that_do_not_fit_an_entry_are_not_cached_wrongly),
+        cmocka_unit_test(in_a_full_cache_the_least_recently_used_token_gives_way),
+        cmocka_unit_test(a_cache_of_the_usual_size_holds_nearly_that_many_tokens),
+        cmocka_unit_test(many_threads_never_get_each_others_claims),
+        cmocka_unit_test(a_hit_costs_far_less_than_a_verification),
+    };
+    return cmocka_run_group_tests_name("token", tests, make_keys, free_keys);
+}

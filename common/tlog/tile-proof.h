@@ -1,0 +1,29 @@
+/*
+ * Roots and proofs of RFC 9162 built from tiles: for any leaf in any tree size, and between any two
+ * sizes, as long as the tiles are those of a tree at least as large.
+ *
+ * A proof reads at most two tiles a level, each once, and takes O(log n) tiles of time: well below
+ * a millisecond when the store is memory. Nothing is kept between calls.
+ */
+#pragma once
+
+#include "common/base/compiler.h"
+#include "common/tlog/merkle.h"
+#include "common/tlog/tile.h"
+
+#include <stdint.h>
+
+/* Root of the tree of SIZE leaves. */
+enum es_tile_result es_tile_root(const struct es_tile_store *store, uint64_t size,
+                                 struct es_hash *ret_root) ES_MUST_CHECK;
+
+/* Proof that leaf INDEX is in the tree of SIZE leaves (RFC 9162 section 2.1.3.1). */
+enum es_tile_result es_tile_inclusion(const struct es_tile_store *store, uint64_t index,
+                                      uint64_t size,
+                                      struct es_merkle_proof *ret_proof) ES_MUST_CHECK;
+
+/* Proof that the tree of SIZE1 leaves is the beginning of that of SIZE2 (RFC 9162 section 2.1.4.1).
+ * SIZE1 <= SIZE2; the proof is empty when they are equal or SIZE1 is 0. */
+enum es_tile_result es_tile_consistency(const struct es_tile_store *store, uint64_t size1,
+                                        uint64_t size2,
+                                        struct es_merkle_proof *ret_proof) ES_MUST_CHECK;

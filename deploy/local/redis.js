@@ -1,0 +1,124 @@
+// A private Redis server: no persistence (it may always be lost), one ACL user per process.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { newPassword, secretFile } from './keys.js';
+import { Child } from './process.js';
+
+const HOST = '127.0.0.1';
+const START_MS = 10_000;
+const STOP_MS = 5_000;
+const ADMIN = 'eldersafe_admin';
+const PASSWORD_MARK = /#PASSWORD_SHA256/g;
+
+/**
+ * Options:
+ *   folder   configuration, log and passwords
+ *   port     on 127.0.0.1
+ *   aclFile  template with one "user NAME …" line a user; #PASSWORD_SHA256 stands for the hash
+ */
+export class Redis {
+  #child = null;
+
+  constructor({ folder, port, aclFile }) {
+    this.folder = folder;
+    this.port = port;
+    this.host = HOST;
+    this.address = `${HOST}:${port}`;
+    this.admin = ADMIN;
+    this.aclFile = aclFile;
+  }
+
+  get child() {
+    return this.#child;
+  }
+
+  async start() {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    this.#writeAcl();
+    const configuration = this.#writeConfiguration();
+    this.#child = new Child({
+      name: 'redis',
+      command: ['redis-server', configuration],
+      cwd: this.folder,
+      output: path.join(this.folder, 'server.log'),
+    });
+    await this.#child.waitUntil('it answers', () => canConnect(this.port), { timeout: START_MS });
+  }
+
+  async stop() {
+    return this.#child?.stop({ termMs: STOP_MS });
+  }
+
+  /** As a crash: every key is gone, connections are cut. */
+  async kill() {
+    return this.#child.kill();
+  }
+
+  async restart() {
+    await this.stop();
+    await this.start();
+  }
+
+  /** Stops answering without closing anything, as a hung machine would; thaw() undoes it. */
+  freeze() {
+    this.#child.signal('SIGSTOP');
+  }
+
+  thaw() {
+    this.#child.signal('SIGCONT');
+  }
+
+  /** Path of the file that holds USER's password. */
+  passwordFile(user) {
+    return secretFile(path.join(this.folder, 'passwords'), user, newPassword).path;
+  }
+
+  password(user) {
+    return secretFile(path.join(this.folder, 'passwords'), user, newPassword).text;
+  }
+
+  uri(user = ADMIN) {
+    return `redis://${user}:${this.password(user)}@${this.address}`;
+  }
+
+  #writeAcl() {
+    const lines = readFileSync(this.aclFile, 'utf8').split('\n').filter((line) => line.startsWith('user '));
+    const filled = lines.map((line) => line.replace(PASSWORD_MARK, () => `#${sha256(this.password(line.split(' ')[1]))}`));
+    writeFileSync(path.join(this.folder, 'users.acl'), `${filled.join('\n')}\n`, { mode: 0o600 });
+  }
+
+  #writeConfiguration() {
+    const file = path.join(this.folder, 'redis.conf');
+    const lines = [
+      `bind ${HOST}`,
+      `port ${this.port}`,
+      `dir "${this.folder}"`,
+      `aclfile "${path.join(this.folder, 'users.acl')}"`,
+      'save ""',
+      'appendonly no',
+      'daemonize no',
+      'maxmemory 256mb',
+      'maxmemory-policy noeviction',
+    ];
+    writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+    return file;
+  }
+}
+
+function sha256(text) {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function canConnect(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, HOST);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,41 @@
+-- Events: what is old and published goes.
+
+CREATE OR REPLACE FUNCTION bus.prune() RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    retention CONSTANT interval := '7 days';
+    batch     CONSTANT integer := 50000; -- rows looked at in each table, so that no call runs long
+    published record;
+    events    bigint;
+    taken     bigint;
+BEGIN
+    SELECT written_by, event_id INTO published FROM bus.relay_position
+        ORDER BY written_by, event_id LIMIT 1;
+    WITH oldest AS MATERIALIZED (
+        SELECT event_id, created_at FROM bus.outbox
+        WHERE (written_by, event_id) <= (published.written_by, published.event_id)
+        ORDER BY written_by, event_id LIMIT batch
+    ), gone AS (
+        DELETE FROM bus.outbox o USING oldest
+        WHERE o.event_id = oldest.event_id AND oldest.created_at < now() - retention
+        RETURNING 1
+    ) SELECT count(*) INTO events FROM gone;
+    -- A record of taking may go only after its event: else the event could be taken again.
+    WITH oldest AS MATERIALIZED (
+        SELECT i.consumer, i.event_id, i.taken_at
+        FROM (SELECT DISTINCT consumer FROM bus.inbox) c
+        CROSS JOIN LATERAL (
+            SELECT * FROM bus.inbox WHERE consumer = c.consumer ORDER BY event_id LIMIT batch) i
+    ), gone AS (
+        DELETE FROM bus.inbox i USING oldest
+        WHERE i.consumer = oldest.consumer AND i.event_id = oldest.event_id
+          AND oldest.taken_at < now() - retention
+          AND NOT EXISTS (SELECT FROM bus.outbox o WHERE o.event_id = i.event_id)
+        RETURNING 1
+    ) SELECT count(*) INTO taken FROM gone;
+    DELETE FROM bus.failures f
+        WHERE NOT EXISTS (SELECT FROM bus.outbox o WHERE o.event_id = f.event_id);
+    RETURN jsonb_build_object('outbox', events, 'inbox', taken);
+END
+$$;
+COMMENT ON FUNCTION bus.prune() IS 'Removes events that are older than 7 days and published, then the inbox records and failures of such events. Yields the counts of the first two.';

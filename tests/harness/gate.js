@@ -1,0 +1,97 @@
+// The teardown gate: what must be true at the end of every test, whatever the test itself checked.
+// All problems are collected and raised together, last.
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { eventually } from '../../deploy/local/wait.js';
+import { describeEnd } from '../../deploy/local/process.js';
+import { brokenInvariants } from './invariants.js';
+import { leaked, readLog, sanitizerReport } from './logs.js';
+
+const FAULT_EXIT = 86;
+const SETTLE_MS = 3_000;
+
+/** Before the daemons are stopped: nobody sits in a transaction. */
+export async function openTransactions(world) {
+  const query = `SELECT usename, application_name, state, left(query, 80) AS query FROM pg_stat_activity
+    WHERE datname = current_database() AND state LIKE 'idle in transaction%'`;
+  let rows = [];
+  try {
+    await eventually('no idle transaction', async () => {
+      ({ rows } = await world.sql.query(query));
+      return rows.length === 0;
+    }, { timeout: SETTLE_MS });
+    return [];
+  } catch {
+    return rows.map((row) => `idle in transaction: ${JSON.stringify(row)}`);
+  }
+}
+
+/** After the daemons were stopped. */
+export async function problemsOf(world) {
+  return [
+    ...world.runs.flatMap(exitProblems),
+    ...world.runs.flatMap(({ child }) => sanitizerProblems(child.name, child.printed())),
+    ...world.runs.flatMap((run) => outputProblems(run)),
+    ...logProblems(world),
+    ...leakProblems(world),
+    ...(world.invariants ? await brokenInvariants(world.sql, world.acknowledged) : []),
+    ...(await keysWithoutTtl(world)),
+    ...(world.invariants ? world.auditorFindings() : []),
+  ];
+}
+
+function exitProblems({ child, expected }) {
+  const { ended } = child;
+  if (!ended) return [`${child.name} is still running`];
+  if (expected === 'killed' && ended.signal === 'SIGKILL') return [];
+  if (expected === 'fault' && ended.code === FAULT_EXIT) return [];
+  if (expected === ended.code && !ended.forced) return [];
+  return [`${child.name} ended with ${describeEnd(ended)}${ended.forced ? ` after ${ended.forced}` : ''}, expected ${expected}\n${child.tail()}`];
+}
+
+function sanitizerProblems(name, text) {
+  const report = sanitizerReport(text);
+  return report ? [`${name}: sanitizer report:\n${report}`] : [];
+}
+
+// A daemon logs to its file; on its standard output and error there is nothing to say unless it
+// could not start, and then the test expects that exit code.
+function outputProblems({ child, expected }) {
+  const printed = child.printed().trim();
+  return expected === 0 && printed ? [`${child.name} printed: ${printed.slice(0, 2_000)}`] : [];
+}
+
+function logProblems(world) {
+  return [...new Set(world.runs.map((run) => run.log))].flatMap((file) => {
+    const { entries, problems } = readLog(file);
+    const unwanted = entries.filter((entry) => isUnwanted(entry, world.allowedWarnings));
+    return [...problems, ...unwanted.map((entry) => `${path.basename(file)}: ${JSON.stringify(entry)}`)];
+  });
+}
+
+function isUnwanted(entry, allowed) {
+  const level = entry.level.toLowerCase();
+  if (level === 'broken') return true;
+  return level === 'warn' && !allowed.some((pattern) => pattern.test(entry.event));
+}
+
+// Canary grep: no key, password, token, number or mail address in anything a daemon wrote.
+function leakProblems(world) {
+  const files = readdirSync(world.folder).filter((name) => /\.(log|out|ready)$/.test(name)).map((name) => path.join(world.folder, name));
+  return files.filter((file) => existsSync(file) && statSync(file).isFile()).flatMap((file) => {
+    const names = leaked(readFileSync(file, 'utf8'), world.secrets());
+    return names.map((name) => `${path.basename(file)} holds a secret: ${name}`);
+  });
+}
+
+async function keysWithoutTtl(world) {
+  if (!world.redisClient || !world.checkTtl) return [];
+  const keys = await world.redisClient.keys('*');
+  const lasting = [];
+  for (const key of keys) {
+    const [type, ttl] = await Promise.all([world.redisClient.type(key), world.redisClient.ttl(key)]);
+    if (type !== 'stream' && ttl < 0) lasting.push(`E94: Redis key ${key} has no TTL`);
+  }
+  return lasting;
+}

@@ -1,0 +1,144 @@
+// Whatever arrives, the answer is the exact 4xx as problem+json, and the process goes on.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { raw } from '../harness/http.js';
+import { createWorld } from '../harness/world.js';
+import { forgeToken, newMember, signal } from './support/core.js';
+
+const SETTINGS = { SIGNAL_QUOTA: 1_000_000, HEADER_TIMEOUT: 1_000, BODY_TIMEOUT: 1_000 };
+const LOGIN = '/api/auth/login';
+
+async function stage(t) {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: SETTINGS });
+  const token = await forgeToken(world, await newMember(world));
+  return { world, core, token };
+}
+
+function isProblem(answer, status, code, what) {
+  assert.equal(answer.status, status, what);
+  assert.match(answer.headers['content-type'], /^application\/problem\+json/, what);
+  const problem = JSON.parse(answer.text ?? answer.body);
+  if (code) assert.equal(problem.error, code, what);
+  assert.equal(problem.status, status, what);
+  for (const member of ['type', 'title', 'timestamp', 'request_id']) assert.equal(typeof problem[member], 'string', `${what}: ${member}`);
+  assert.equal(problem.request_id, answer.headers['x-request-id'], what);
+  for (const [name, value] of [['x-content-type-options', 'nosniff'], ['x-frame-options', 'DENY'], ['referrer-policy', 'no-referrer']]) {
+    assert.equal(answer.headers[name], value, `${what}: ${name}`);
+  }
+  assert.ok(answer.headers['content-security-policy'], what);
+  assert.equal(answer.headers.server, undefined, what);
+}
+
+test('E36 E37: bodies: malformed, mistyped, over-long, unknown, NUL, bad UTF-8, deep, too large', async (t) => {
+  const { core, token } = await stage(t);
+  const deep = `${'{"a":'.repeat(20)}1${'}'.repeat(20)}`;
+  const padded = (size) => `{"channel":"app"${' '.repeat(size - 17)}}`;
+  const cases = [
+    ['cut JSON', '{"channel":', 400, 'malformed_json'],
+    ['trailing text', '{"channel":"app"}x', 400, 'malformed_json'],
+    ['two objects', '{}{}', 400, 'malformed_json'],
+    ['duplicate member', '{"channel":"app","channel":"sms"}', 400, 'malformed_json'],
+    ['NUL byte', '{"channel":"a\u0000pp"}', 400, 'malformed_json'],
+    ['escaped NUL', '{"channel":"a\\u0000pp"}', 400, 'malformed_json'],
+    ['bad UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400, 'malformed_json'],
+    ['lone surrogate', '{"channel":"\\ud800"}', 400, 'malformed_json'],
+    ['deep nesting', deep, 400, 'malformed_json'],
+    ['an array', '[]', 422, 'invalid_request'],
+    ['a number', '7', 422, 'invalid_request'],
+    ['wrong type', '{"channel":7}', 422, 'invalid_request'],
+    ['unknown field', '{"chanel":"app"}', 422, 'invalid_request'],
+    ['over-long field', JSON.stringify({ channel: 'a'.repeat(100) }), 422, 'invalid_request'],
+    ['10,241 bytes', padded(10_241), 413, 'body_too_large'],
+  ];
+  for (const [what, body, status, code] of cases) {
+    isProblem(await core.request('/api/signal', { method: 'POST', token, body }), status, code, what);
+  }
+  assert.equal((await core.request('/api/signal', { method: 'POST', token, body: padded(10_240) })).status, 200, '10,240 bytes pass');
+  const text = { method: 'POST', token, body: '{}', headers: { 'content-type': 'text/plain' } };
+  isProblem(await core.request('/api/signal', text), 415, 'unsupported_media_type', 'content type');
+});
+
+test('E37: wrong method, unknown path, and what the sign-in refuses', async (t) => {
+  const { core, token } = await stage(t);
+  isProblem(await core.request('/api/nothing'), 404, 'not_found', 'unknown path');
+  isProblem(await core.request('/api/signal/'), 404, 'not_found', 'trailing slash');
+  isProblem(await core.request('/API/signal', { method: 'POST', token }), 404, 'not_found', 'case');
+  const wrong = await core.request('/api/signal', { token });
+  isProblem(wrong, 405, 'method_not_allowed', 'wrong method');
+  assert.match(wrong.headers.allow, /POST/);
+  const logins = [{}, { member_number: '1' }, { member_number: 1, email: 'a@b' }, { member_number: '1', email: 'no-at-sign' },
+    { member_number: '!!', email: 'a@b.dk' }, { member_number: 'x'.repeat(65), email: 'a@b.dk' }, { member_number: '1', email: 'a@b.dk', admin: true }];
+  for (const body of logins.slice(0, 5)) {
+    isProblem(await core.request(LOGIN, { method: 'POST', body }), 422, 'invalid_request', JSON.stringify(body));
+  }
+  for (const id of ['0', '-1', 'abc', '99999999999999999999', '1%00', '%2e%2e']) {
+    const answer = await core.request(`/api/signals/${id}/receipt`, { token });
+    assert.ok([400, 404].includes(answer.status), id);
+  }
+  isProblem(await core.request('/api/signals?before=2026-11-21&before=2026-11-20', { token }), 400, 'bad_request', 'repeated argument');
+  isProblem(await core.request('/api/auth/verify'), 400, 'bad_request', 'no token');
+});
+
+test('framing that one server reads one way and another another way is refused', async (t) => {
+  const { core } = await stage(t);
+  const head = (lines) => `POST ${LOGIN} HTTP/1.1\r\nHost: a\r\n${lines.join('\r\n')}\r\n\r\n`;
+  const cases = [
+    ['TE with CL', `${head(['Transfer-Encoding: chunked', 'Content-Length: 3'])}0\r\n\r\n`, 400],
+    ['two Content-Lengths', `${head(['Content-Length: 2', 'Content-Length: 3'])}{}`, 400],
+    ['two Hosts', `POST ${LOGIN} HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 2\r\n\r\n{}`, 400],
+    ['no Host', `POST ${LOGIN} HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}`, 400],
+    ['blank before the colon', `${head(['Content-Length : 2'])}{}`, 400],
+    ['Content-Length not a number', `${head(['Content-Length: 2x'])}{}`, 400],
+    ['negative Content-Length', `${head(['Content-Length: -2'])}{}`, 400],
+    ['unknown coding', `${head(['Transfer-Encoding: gzip'])}{}`, 400],
+    ['chunked twice', `${head(['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'])}0\r\n\r\n`, 400],
+    ['TE in HTTP/1.0', `POST ${LOGIN} HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['NUL in a header', head(['X-A: a\0b', 'Content-Length: 0']), 400],
+  ];
+  for (const [what, bytes, status] of cases) {
+    const { answers, closed } = await raw(core.port, bytes);
+    assert.equal(answers.length <= 1, true, `${what}: one answer at most`);
+    if (answers[0]) assert.ok([status, 501].includes(answers[0].status), `${what}: ${answers[0].status}`);
+    assert.ok(closed, `${what}: the connection is closed`);
+  }
+  assert.equal((await core.request('/health/live')).status, 200);
+});
+
+test('slow drips end: headers and bodies have a deadline however many bytes they bring', async (t) => {
+  const { core } = await stage(t);
+  const drip = (text) => [...text].flatMap((each) => [each, { pauseMs: 100 }]);
+  const headers = await raw(core.port, drip('GET /health HTTP/1.1\r\nHost: aaaaaaaaaaaaaa'), { timeout: 6_000 });
+  assert.ok(headers.closed, 'slow headers are cut off');
+  const body = await raw(core.port, [`POST ${LOGIN} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n`,
+    ...drip('{"member_number":"1234","email"')], { timeout: 6_000 });
+  assert.ok(body.closed, 'slow bodies are cut off');
+  if (body.answers[0]) assert.equal(body.answers[0].status, 408);
+  assert.equal((await core.request('/health/live')).status, 200);
+});
+
+test('ten thousand random requests leave the process answering', async (t) => {
+  const { core } = await stage(t);
+  let seed = 20_261_121;
+  const random = (below) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed % below;
+  };
+  const pieces = ['GET', 'POST', ' ', '/', LOGIN, '/api/signal', 'HTTP/1.1', 'HTTP/9.9', '\r\n', '\n', '\0', ':', 'Host', 'Content-Length', 'Transfer-Encoding',
+    'chunked', '0', '5', '99999999999999999999', '{', '}', '"', 'Authorization: Bearer ', 'Cookie: __Host-session=', '%', 'é', '\r\n\r\n'];
+  const one = () => Array.from({ length: 3 + random(30) }, () => pieces[random(pieces.length)]).join('');
+  for (let round = 0; round < 100; round += 1) {
+    await Promise.all(Array.from({ length: 20 }, () => raw(core.port, `${one()}${one()}${one()}${one()}${one()}\r\n\r\n`, { timeout: 300, half: true }).catch(() => {})));
+  }
+  assert.equal((await core.request('/health/live')).status, 200);
+});
+
+test('E122: nothing of all this is in a log as a secret, and every line parses', async (t) => {
+  const { world, core, token } = await stage(t);
+  world.canary('bearer token', token);
+  await signal(world, core, token);
+  await core.request(`/api/auth/verify?token=${'S'.repeat(22)}`);
+  world.canary('token in a query', 'S'.repeat(22));
+  for (const entry of core.log()) for (const member of ['time', 'level', 'event']) assert.ok(entry[member], JSON.stringify(entry));
+});

@@ -1,0 +1,219 @@
+// Sign-in that elders can live with: a mail with link and code, scanner-proof, and telling nobody who
+// is a member.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { ISSUER } from '../../deploy/local/site.js';
+import { cookieValue } from '../harness/http.js';
+import { createWorld } from '../harness/world.js';
+import { AUDIENCE, beginSignIn, forgeToken, newMember, readMail, signal, signIn } from './support/core.js';
+
+const html = { accept: 'text/html' };
+const form = (fields) => ({ method: 'POST', body: new URLSearchParams(fields).toString(), headers: { ...html, 'content-type': 'application/x-www-form-urlencoded' } });
+const withoutIds = (answer) => [answer.status, answer.text, Object.keys(answer.headers).sort()];
+
+async function stage(t, options) {
+  const world = await createWorld(t, options);
+  const core = await world.start('core');
+  await world.start('notify');
+  return { world, core, member: await newMember(world) };
+}
+
+test('E54 E56 J4.1: the link survives scanners, and the human\'s confirm uses it up, once', async (t) => {
+  const { world, core, member } = await stage(t);
+  await beginSignIn(core, member);
+  const { token, mail } = await readMail(world, member);
+  for (let i = 0; i < 3; i += 1) {
+    const page = await core.request(`/api/auth/verify?token=${token}`, { headers: html });
+    assert.equal(page.status, 200);
+    assert.match(page.text, /<form method="post" action="\/api\/auth\/verify">/);
+    assert.doesNotMatch(page.text, /<script/i);
+    assert.equal(page.headers['referrer-policy'], 'no-referrer');
+    assert.equal(page.setCookie.length, 0);
+  }
+  const first = await core.request('/api/auth/verify', { method: 'POST', body: { token } });
+  assert.equal(first.status, 200);
+  world.canary('session token', first.json.token);
+  const second = await core.request('/api/auth/verify', { method: 'POST', body: { token } });
+  assert.equal(second.status, 401);
+  assert.equal(second.json.error, 'invalid_code');
+  assert.ok(mail.text.includes(token));
+});
+
+test('E49 FE5: the session cookie is HttpOnly, Secure, SameSite and __Host-, and a foreign page cannot use it', async (t) => {
+  const { world, core, member } = await stage(t);
+  await beginSignIn(core, member);
+  const { token } = await readMail(world, member);
+  const answer = await core.request('/api/auth/verify', form({ token }));
+  assert.equal(answer.status, 200);
+  const field = answer.setCookie.find((each) => each.startsWith('__Host-session='));
+  for (const attribute of ['HttpOnly', 'Secure', 'SameSite=Lax', 'Path=/']) assert.ok(field.split('; ').includes(attribute), attribute);
+  const session = cookieValue(answer.setCookie, '__Host-session');
+  world.canary('session cookie', session);
+  const cookie = `__Host-session=${session}`;
+  const origin = (value) => ({ method: 'POST', cookie, body: {}, headers: { origin: value } });
+  assert.equal((await core.request('/api/signal', origin('https://evil.example'))).json.error, 'cross_site');
+  assert.equal((await core.request('/api/signal', { method: 'POST', cookie, body: {}, headers: { 'sec-fetch-site': 'cross-site' } })).status, 403);
+  const own = await core.request('/api/signal', origin('http://app.localhost'));
+  assert.equal(own.status, 200);
+  world.acknowledged.push(own.json.signal_id);
+});
+
+test('J4.2: the code works only in the browser where sign-in began, and five tries end it', async (t) => {
+  const { world, core, member } = await stage(t);
+  const { browser } = await beginSignIn(core, member);
+  const { code } = await readMail(world, member);
+  const enter = (value, cookie) => core.request('/api/auth/verify', { method: 'POST', body: { code: value }, cookie });
+  assert.equal((await enter(code)).status, 401, 'no browser cookie');
+  const stranger = await beginSignIn(core, { number: '999999', email: 'stranger@example.org' });
+  assert.equal((await enter(code, `__Host-login=${stranger.browser}`)).status, 401, 'another browser');
+  const good = await enter(code, `__Host-login=${browser}`);
+  assert.equal(good.status, 200);
+  world.canary('session token', good.json.token);
+  assert.equal((await enter(code, `__Host-login=${browser}`)).status, 401, 'used');
+
+  const second = await beginSignIn(core, member);
+  const { code: rightCode } = await readMail(world, member, 2);
+  const wrong = rightCode === '000000' ? '000001' : '000000';
+  for (let i = 0; i < 5; i += 1) assert.equal((await enter(wrong, `__Host-login=${second.browser}`)).status, 401);
+  assert.equal((await enter(rightCode, `__Host-login=${second.browser}`)).status, 401, 'out of tries');
+});
+
+test('E54 J4.3 FE6: a wrong pair gets the same bytes and no mail', async (t) => {
+  const { world, core, member } = await stage(t);
+  const other = await newMember(world);
+  const pairs = [member, { number: member.number, email: other.email }, { number: '31337', email: member.email }];
+  const answers = [];
+  for (const pair of pairs) answers.push((await beginSignIn(core, pair)).answer);
+  for (const answer of answers) assert.deepEqual(withoutIds(answer), withoutIds(answers[0]));
+  await readMail(world, member);
+  await world.eventuallySql('every login event is taken', "SELECT count(*) = 0 FROM vault.messages WHERE state = 'queued'");
+  assert.equal(world.mailbox.all().length, 1);
+  const { rows } = await world.sql.query('SELECT count(*)::int AS n FROM core.logins');
+  assert.equal(rows[0].n, 3, 'an unknown pair costs the same rows');
+});
+
+test('J4.3: known and unknown pairs cannot be told apart by time', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: { TRUST_PROXY: 'yes' } });
+  const rounds = 300;
+  const known = [];
+  for (let i = 0; i < 40; i += 1) known.push(await newMember(world));
+  const times = { known: [], unknown: [] };
+  for (let i = 0; i < rounds; i += 1) {
+    for (const kind of ['known', 'unknown']) {
+      const pair = kind === 'known' ? known[i % known.length] : { number: `5${i}`, email: `nobody-${i}@example.org` };
+      const begun = process.hrtime.bigint();
+      const { answer } = await beginSignIn(core, pair, { headers: { 'x-forwarded-for': `10.${kind.length}.${i >> 8}.${i & 255}` } });
+      times[kind].push(Number(process.hrtime.bigint() - begun));
+      assert.equal(answer.status, 202);
+    }
+  }
+  // Mann-Whitney: how often a known one is slower than an unknown one; a half when none can tell.
+  const unknown = [...times.unknown].sort((a, b) => a - b);
+  let slower = 0;
+  for (const each of times.known) slower += unknown.filter((other) => other < each).length;
+  const share = slower / (rounds * rounds);
+  assert.ok(share > 0.4 && share < 0.6, `a known pair is slower in ${(share * 100).toFixed(1)} % of comparisons`);
+});
+
+test('E55 E57: five sign-ins and ten confirmations a minute per address, with RateLimit fields', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core');
+  for (let i = 0; i < 5; i += 1) assert.equal((await beginSignIn(core, { number: `1${i}`, email: `a${i}@example.org` })).answer.status, 202);
+  const sixth = (await beginSignIn(core, { number: '16', email: 'a6@example.org' })).answer;
+  assert.equal(sixth.status, 429);
+  assert.ok(Number(sixth.headers['retry-after']) >= 1);
+  assert.match(sixth.headers['ratelimit-policy'], /^"login";q=5;w=60$/);
+  const verify = () => core.request('/api/auth/verify', { method: 'POST', body: { token: 'A'.repeat(22) } });
+  for (let i = 0; i < 10; i += 1) assert.equal((await verify()).status, 401);
+  assert.equal((await verify()).status, 429);
+});
+
+test('J4.4 FE6: one address gets at most ten mails an hour from however many places, even without Redis\' memory', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: { TRUST_PROXY: 'yes' } });
+  const member = await newMember(world);
+  const from = (i) => ({ headers: { 'x-forwarded-for': `192.0.2.${i}` } });
+  const statuses = [];
+  for (let i = 0; i < 15; i += 1) statuses.push((await beginSignIn(core, member, from(i))).answer.status);
+  assert.deepEqual(statuses, [...Array(10).fill(202), ...Array(5).fill(429)]);
+  await core.stop();
+  await world.redisClient.flushall();
+  const anew = await core.again({ settings: { TRUST_PROXY: 'yes' } });
+  for (let i = 20; i < 25; i += 1) assert.equal((await beginSignIn(anew, member, from(i))).answer.status, 202, 'the answer tells nothing');
+  const { rows } = await world.sql.query("SELECT count(*)::int AS n FROM bus.outbox WHERE topic = 'mail.login'");
+  assert.equal(rows[0].n, 10, 'the database counts too');
+});
+
+test('E95 J4.7 FE18: logout ends the token everywhere at once, and a Redis restart forgives nothing', async (t) => {
+  const { world, core, member } = await stage(t);
+  const second = await world.start('core');
+  const token = await signIn(world, core, member);
+  assert.equal((await signal(world, second, token)).status, 200);
+  assert.equal((await core.request('/api/auth/logout', { method: 'POST', token })).status, 204);
+  assert.equal((await signal(world, core, token)).status, 401, 'here');
+  await world.redisClient.flushall();
+  await second.child.waitUntil('the other process refuses the token', async () => (await signal(world, second, token)).status === 401, { timeout: 8_000 });
+  const fresh = await world.start('core');
+  assert.equal((await signal(world, fresh, token)).status, 401, 'after a restart');
+});
+
+test('J4.11: a member sees sessions and devices, and ends any of them but nobody else\'s', async (t) => {
+  const { world, core, member } = await stage(t);
+  const token = await signIn(world, core, member);
+  const device = (await core.request('/api/auth/device', { method: 'POST', token, body: { label: 'phone' } })).json;
+  const { json: { sessions } } = await core.request('/api/auth/sessions', { token });
+  assert.deepEqual(sessions.map((each) => [each.scope, each.label, each.current]), [['signal', 'phone', false], ['session', '', true]]);
+  const stranger = await forgeToken(world, await newMember(world));
+  const end = (id, by) => core.request(`/api/auth/sessions/${id}`, { method: 'DELETE', token: by });
+  assert.equal((await end(device.session_id, stranger)).status, 404);
+  assert.equal((await signal(world, core, device.token)).status, 200);
+  assert.equal((await end(device.session_id, token)).status, 204);
+  assert.equal((await end(device.session_id, token)).status, 404);
+  assert.equal((await core.request('/api/member/status', { token: device.token })).status, 401);
+  assert.equal((await end('abc', token)).status, 404);
+});
+
+test('E48 J4.9: tokens verify with an independent library through the published key set', async (t) => {
+  const { world, core, member } = await stage(t);
+  const token = await signIn(world, core, member);
+  const keys = createRemoteJWKSet(new URL(`${core.url}/.well-known/jwks.json`));
+  const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer: ISSUER, audience: AUDIENCE });
+  assert.equal(protectedHeader.alg, 'EdDSA');
+  assert.equal(payload.sub, member.subject);
+  assert.equal(payload.mid, String(member.id));
+  assert.equal(payload.exp - payload.iat, 86_400);
+});
+
+test('E48: a key being rotated out keeps its tokens valid, a third key\'s are refused', async (t) => {
+  const world = await createWorld(t);
+  const member = await newMember(world);
+  const token = await forgeToken(world, member);
+  const { newKey, publicKeyOf, secretFile } = await import('../../deploy/local/keys.js');
+  const fresh = secretFile(`${world.folder}/keys`, 'token-2.key', newKey);
+  const old = secretFile(`${world.folder}/keys`, 'token-1.pub', () => publicKeyOf('ed25519', world.site.keys.token.text));
+  const rotated = await world.start('core', { settings: { TOKEN_KEY_FILE: fresh.path, TOKEN_PREVIOUS_KEY_FILE: old.path } });
+  assert.equal((await signal(world, rotated, token)).status, 200);
+  const { json } = await rotated.request('/.well-known/jwks.json');
+  assert.equal(json.keys.length, 2);
+  const over = await world.start('core', { settings: { TOKEN_KEY_FILE: fresh.path } });
+  assert.equal((await signal(world, over, token)).status, 401);
+});
+
+test('J4.7: a dump of the database holds no usable token, link or code', async (t) => {
+  const { world, core, member } = await stage(t);
+  const { browser } = await beginSignIn(core, member);
+  const { token: link, code } = await readMail(world, member);
+  const { json } = await core.request('/api/auth/verify', { method: 'POST', body: { token: link } });
+  world.canary('session token', json.token);
+  const dump = await world.postgres.dump(world.database);
+  const jti = JSON.parse(Buffer.from(json.token.split('.')[1], 'base64url')).jti;
+  const hex = (text) => Buffer.from(text).toString('hex');
+  for (const secret of [json.token, link, browser, jti, member.email, member.number]) {
+    assert.ok(!dump.includes(secret), 'in clear');
+    assert.ok(!dump.includes(hex(secret)), 'as bytes');
+  }
+  assert.ok(!new RegExp(`\\b${code}\\b`).test(dump), 'the code');
+});

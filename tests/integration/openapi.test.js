@@ -1,0 +1,106 @@
+// The OpenAPI file is the contract: every operation in it is called on a running daemon, every answer is
+// held against it, and the daemon serves nothing that it does not list.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import Ajv from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
+import { createWorld } from '../harness/world.js';
+import { beginSignIn, forgeToken, newMember, readMail, signal } from './support/core.js';
+
+const document = parse(readFileSync(new URL('../../tier1-core/openapi.yaml', import.meta.url), 'utf8'));
+const ajv = new Ajv({ strict: false, validateFormats: false });
+ajv.addSchema({ $id: 'openapi', ...document });
+
+const resolve = (node) => (node?.$ref ? resolve(node.$ref.slice(2).split('/').reduce((at, key) => at[key], document)) : node);
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })));
+
+function checkAnswer(operation, answer) {
+  const listed = resolve(operation.responses[answer.status] ?? operation.responses.default);
+  const what = `${operation.operationId} ${answer.status}`;
+  assert.ok(listed, `${what} is not listed`);
+  const type = (answer.headers['content-type'] ?? '').split(';')[0];
+  if (answer.text === '') return assert.ok(!listed.content || answer.status === 204, `${what}: empty`);
+  const content = listed.content?.[type];
+  assert.ok(content, `${what}: ${type} is not listed`);
+  if (!type.includes('json')) return undefined;
+  const validate = ajv.compile({ $ref: `openapi#${pointerOf(content.schema)}` });
+  assert.ok(validate(answer.json), `${what}: ${ajv.errorsText(validate.errors)}\n${answer.text}`);
+  return undefined;
+}
+
+/** JSON pointer of a schema object inside the document, so that its references resolve. */
+function pointerOf(schema) {
+  if (schema.$ref) return schema.$ref.slice(1);
+  const walk = (node, path) => {
+    if (node === schema) return path;
+    if (typeof node !== 'object' || node === null) return null;
+    for (const [key, child] of Object.entries(node)) {
+      const found = walk(child, `${path}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`);
+      if (found) return found;
+    }
+    return null;
+  };
+  return encodeURI(walk(document, ''));
+}
+
+test('every operation of openapi.yaml answers as it says, good and bad', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: { SIGNAL_QUOTA: 1000 } });
+  await world.start('notify');
+  const member = await newMember(world);
+  const called = new Set();
+  const call = async (operationId, path, options) => {
+    const operation = operations.find((each) => each.operationId === operationId);
+    const answer = await core.request(path, { method: operation.method, ...options });
+    checkAnswer(operation, answer);
+    called.add(operationId);
+    return answer;
+  };
+  const html = { accept: 'text/html' };
+  await call('getHealth', '/health');
+  await call('getHealthLive', '/health/live');
+  await call('getHealthReady', '/health/ready');
+  await call('getJwks', '/.well-known/jwks.json');
+  await call('getSignIn', '/sign-in', { headers: html });
+  await call('postAuthLogin', '/api/auth/login', { body: { member_number: 1 } });
+  await beginSignIn(core, member);
+  await call('postAuthLogin', '/api/auth/login', { body: { member_number: member.number, email: member.email } });
+  const { token: link } = await readMail(world, member);
+  await call('getAuthVerify', `/api/auth/verify?token=${link}`, { headers: html });
+  await call('getAuthVerify', '/api/auth/verify');
+  await call('postAuthVerify', '/api/auth/verify', { body: { token: 'A'.repeat(22) } });
+  const { json: { token } } = await call('postAuthVerify', '/api/auth/verify', { body: { token: link } });
+  world.canary('session token', token);
+  const { json: device } = await call('postAuthDevice', '/api/auth/device', { token, body: { label: 'test' } });
+  const { json: kept } = await call('postSignal', '/api/signal', { token, body: {} });
+  world.acknowledged.push(kept.signal_id);
+  await call('postSignal', '/api/signal', { body: {} });
+  await call('getSignals', '/api/signals', { token });
+  await call('getSignalReceipt', kept.receipt, { token });
+  await call('getSignalReceipt', '/api/signals/1/receipt', { token: await forgeToken(world, await newMember(world)) });
+  await call('getMemberStatus', '/api/member/status', { token: device.token });
+  await call('getAuthSessions', '/api/auth/sessions', { token: device.token });
+  await call('getAuthSessions', '/api/auth/sessions', { token });
+  await call('deleteAuthSession', `/api/auth/sessions/${device.session_id}`, { token });
+  await call('postAuthLogout', '/api/auth/logout', { token });
+  const never = operations.map((each) => each.operationId).filter((each) => !called.has(each));
+  assert.deepEqual(never, [], 'operations never called');
+});
+
+test('openapi.yaml lists every route of the daemon, and no other', () => {
+  const source = readFileSync(new URL('../../tier1-core/routes.c', import.meta.url), 'utf8');
+  const routes = [...source.matchAll(/^ {4}\{"([A-Z]+)",\s*"([^"]+)"/gm)].map(([, method, path]) => `${method} ${path}`);
+  assert.deepEqual(operations.map((each) => `${each.method} ${each.path}`).sort(), routes.sort());
+});
+
+test('E58 E60c: the signal example in the contract is what a member gets', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core');
+  const answer = await signal(world, core, await forgeToken(world, await newMember(world)));
+  const operation = operations.find((each) => each.operationId === 'postSignal');
+  checkAnswer(operation, answer);
+});

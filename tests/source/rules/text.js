@@ -1,0 +1,46 @@
+// Rules on the text of every file.
+
+import { matchesOf, problem } from './problem.js';
+
+const MAX_LINES = 600;
+// The lock file is npm's; the others are data that somebody else wrote.
+const NOT_OURS = /(^|\/)(package-lock\.json|LICENSE)$|\/vectors?\//;
+const LEFTOVER = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`, 'g');
+// Folders of somebody's own machine. /root and /home stand in unit files and scripts for good reasons
+// (ProtectHome, HOME), but a path into one of them does not.
+const OWN_MACHINE = /(?<![\w.$}~-])\/(home|root|Users|work|workspace|mnt|media)\/[\w.-]+/g;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/g;
+
+const ours = (tree) => tree.files.filter((file) => !NOT_OURS.test(file.path));
+
+export const textRules = [
+  {
+    name: 'trailing-blanks',
+    check: (tree) => ours(tree).flatMap((file) => matchesOf(file, file.text, /[ \t]+$/gm, () => 'blanks at the end of the line')),
+  },
+  {
+    name: 'final-newline',
+    check: (tree) => ours(tree)
+      .filter(({ text }) => text !== '' && (!text.endsWith('\n') || text.endsWith('\n\n')))
+      .map((file) => problem(file, file.lines.length, 'the file must end with exactly one newline')),
+  },
+  {
+    name: 'file-length',
+    check: (tree) => ours(tree)
+      .filter((file) => file.isC || file.isJs || file.extension === '.sql')
+      .filter((file) => file.lines.length - 1 > MAX_LINES)
+      .map((file) => problem(file, MAX_LINES, `${file.lines.length - 1} lines, at most ${MAX_LINES}: split it`)),
+  },
+  {
+    name: 'no-leftovers',
+    check: (tree) => ours(tree).flatMap((file) => matchesOf(file, file.text, LEFTOVER, ([word]) => `${word}: finish it or open an issue`)),
+  },
+  {
+    name: 'no-own-machine-paths',
+    check: (tree) => ours(tree).flatMap((file) => matchesOf(file, file.text, OWN_MACHINE, ([path]) => `${path} exists on one machine only`)),
+  },
+  {
+    name: 'no-secrets',
+    check: (tree) => tree.files.flatMap((file) => matchesOf(file, file.text, PRIVATE_KEY, () => 'E47: a private key in the repository')),
+  },
+];

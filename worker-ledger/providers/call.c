@@ -1,0 +1,48 @@
+#include "worker-ledger/providers/internal.h"
+
+enum es_client_result es_provider_call(struct es_provider *provider,
+                                       const struct es_provider_call *call,
+                                       struct es_client_answer *ret_answer)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf url = ES_BUF_INIT;
+    ES_CLEANUP(es_buf_done) struct es_buf content_type = ES_BUF_INIT;
+    const char *headers[ES_PROVIDER_HEADERS_MAX] = {NULL};
+    size_t count = 0;
+    es_buf_printf(&url, "%s%s", es_buf_str(&provider->url), call->path);
+    if (call->content_type != NULL) {
+        es_buf_printf(&content_type, "Content-Type: %s", call->content_type);
+        headers[count++] = es_buf_str(&content_type);
+    }
+    if (provider->access.length > 0) {
+        headers[count++] = es_buf_str(&provider->access);
+    }
+    if (call->extra_header != NULL) {
+        headers[count++] = call->extra_header;
+    }
+    struct es_client_request request = {
+        .method = call->method,
+        .url = es_buf_str(&url),
+        .headers = headers,
+        .body = call->body,
+        .body_length = call->body_length,
+    };
+    return es_client_call(provider->client, &request, ret_answer);
+}
+
+struct es_sighting es_provider_no_answer(enum es_client_result result)
+{
+    switch (result) {
+    case ES_CLIENT_REFUSED_HOST:
+        return es_sighting_make(ES_SIGHT_BUSY, "host_refused");
+    case ES_CLIENT_CIRCUIT_OPEN:
+        return es_sighting_make(ES_SIGHT_BUSY, "circuit_open");
+    case ES_CLIENT_NOT_SENT:
+        return es_sighting_make(ES_SIGHT_BUSY, "not_reached");
+    case ES_CLIENT_TOO_LARGE:
+        return es_sighting_make(ES_SIGHT_UNCLEAR, "too_large");
+    case ES_CLIENT_ANSWERED:
+    case ES_CLIENT_UNCLEAR:
+        break;
+    }
+    return es_sighting_make(ES_SIGHT_UNCLEAR, "no_answer");
+}
