@@ -16,7 +16,7 @@ import { BeefNotSupported, parseTransactions } from './wire.js';
 
 const MAX_TIMEOUT = 30;
 const DEFAULT_TIMEOUT = 5;
-const WAIT_FOR = [...ARC_STATUSES.keys()].slice(1, 10).filter((status) => status !== 'SEEN_IN_ORPHAN_MEMPOOL');
+const WAIT_FOR = [...ARC_STATUSES.keys()].slice(1, 10).filter((name) => name !== 'SEEN_IN_ORPHAN_MEMPOOL');
 
 /** What each header tells ARC not to check itself; the network checks it all the same. */
 const SKIPS = {

@@ -175,7 +175,7 @@ function answerOne(network, [tx], callback, lie) {
 
 /** A batch is judged before any of it is taken in; the first refusal ends it. */
 function answerBatch(network, txs, callback, lie) {
-  const bad = lie.verdict ? { tx: txs[0], verdict: lie.verdict } : network.firstRefused(txs);
+  const bad = lie.verdict ? { tx: txs[0], verdict: lie.verdict } : network.firstRefused(txs, isToldAtOnce);
   const results = (bad ? [bad.tx] : txs).map((tx) => submitOne(network, tx, callback, lie));
   if (bad) return verdictFailure(bad.tx, bad.verdict);
   const duplicates = results.filter(({ before }) => isDuplicate(before)).length;
@@ -190,17 +190,22 @@ function isDuplicate(before) {
 /** Answers the status the transaction had before, and the refusal if it must be told at once. */
 function submitOne(network, tx, callback, lie) {
   const before = statusOf(network, 'arcade', tx.txid);
-  const { outcome, refusal: refused } = network.submit(tx, {
+  const { refusal: refused } = network.submit(tx, {
     api: 'arcade',
     bytes: tx.raw.length,
     verdict: lie.verdict,
     forget: lie.forget,
     doubleSpend: lie.doubleSpend,
   });
-  if (callback && outcome !== 'forgotten')
+  if (callback && statusOf(network, 'arcade', tx.txid)) {
     network.subscribe({ api: 'arcade', txid: tx.txid, quiet: Boolean(before), ...callback }, { again: lie.again });
-  const told = refused && (!isLeftToNetwork(refused) || refused.key === 'not-final');
-  return { before, refused: told ? refused : null };
+  }
+  return { before, refused: refused && isToldAtOnce(refused) ? refused : null };
+}
+
+/** Arcade checks what ARC checks, and the lock time. */
+function isToldAtOnce(verdict) {
+  return !isLeftToNetwork(verdict) || verdict.key === 'not-final';
 }
 
 function verdictFailure(tx, verdict) {

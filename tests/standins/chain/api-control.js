@@ -8,6 +8,7 @@ import { InvalidFault, isFeeRate } from './faults.js';
 import { json, parseJson } from './http.js';
 import { BadRequest } from './network.js';
 import { explain } from './reasons.js';
+import { newRecord } from './registry.js';
 import { scriptOfAddress } from './scripts.js';
 import { bumpOf, statusOf } from './status.js';
 import { NotEnoughMoney } from './wallet.js';
@@ -222,47 +223,45 @@ function headers({ network: { chain } }, query) {
 
 function transaction({ network }, _, { txid }) {
   if (!isHex(txid, 32)) throw new BadRequest('txid must be 64 hex characters');
-  const record = network.registry.get(txid);
   const entry = network.chain.entry(txid);
-  const tx = record?.tx ?? entry?.tx;
-  return tx ? json(200, describe(network, tx, record, entry)) : json(404, { error: 'never seen' });
+  const record = network.registry.get(txid) ?? (entry && newRecord(entry.tx, entry.seenAt));
+  return record ? json(200, describe(network, record, entry)) : json(404, { error: 'never seen' });
 }
 
-function describe(network, tx, record, entry) {
-  const submitted = record?.submissions ?? [];
+function describe(network, record, entry) {
+  const { tx, fee, submissions: sent, refusal, competing, orphanedFrom } = record;
   return {
     txid: tx.txid,
     raw: tx.raw.toString('hex'),
     size: tx.raw.length,
-    fee: record?.fee ?? null,
+    fee,
     accepted: Boolean(entry),
     state: stateOf(record, entry),
-    block: entry?.block ? describeBlock(entry) : null,
-    confirmations: confirmationsOf(network, tx.txid),
-    merklePath: entry?.block ? bumpOf(entry) : null,
-    submissions: submitted,
-    bytesSubmitted: submitted.reduce((sum, { bytes }) => sum + bytes, 0),
-    refusal: record?.refusal ? { reason: record.refusal.key, text: explain(record.refusal) } : null,
-    competing: [...(record?.competing ?? [])],
-    orphanedFrom: (record?.orphanedFrom ?? []).map(({ hash, height }) => ({ hash, height })),
+    ...describePlace(network, entry),
+    submissions: sent,
+    bytesSubmitted: sent.reduce((sum, { bytes }) => sum + bytes, 0),
+    refusal: refusal && { reason: refusal.key, text: explain(refusal) },
+    competing: [...competing],
+    orphanedFrom: orphanedFrom.map(({ hash, height }) => ({ hash, height })),
     arc: statusOf(network, 'arc', tx.txid)?.txStatus ?? null,
     arcade: statusOf(network, 'arcade', tx.txid)?.txStatus ?? null,
   };
 }
 
-function stateOf(record, entry) {
+function stateOf({ refusal, orphanedFrom }, entry) {
   if (entry) return entry.block ? 'mined' : 'mempool';
-  if (record.refusal) return 'refused';
-  return record.orphanedFrom.length > 0 ? 'orphaned' : 'forgotten';
+  if (refusal) return 'refused';
+  return orphanedFrom.length > 0 ? 'orphaned' : 'forgotten';
 }
 
-function describeBlock({ block, position }) {
+function describePlace(network, entry) {
+  if (!entry?.block) return { block: null, confirmations: 0, merklePath: null };
+  const { block, position } = entry;
+  const { hash, height, header, txids } = block;
   return {
-    hash: block.hash,
-    height: block.height,
-    position,
-    header: block.header.toString('hex'),
-    transactions: block.txids.length,
+    block: { hash, height, position, header: header.toString('hex'), transactions: txids.length },
+    confirmations: network.chain.confirmations(block),
+    merklePath: bumpOf(entry),
   };
 }
 
@@ -271,6 +270,7 @@ function tip({ chain }) {
 }
 
 function requireInteger(name, value, least, most) {
-  if (!Number.isInteger(value) || value < least || value > most)
+  if (!Number.isInteger(value) || value < least || value > most) {
     throw new BadRequest(`${name} must be a whole number from ${least} to ${most}`);
+  }
 }

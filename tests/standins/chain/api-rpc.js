@@ -62,8 +62,9 @@ function prepareOne(network, request) {
   const { id = null, method: name, params = [] } = isObject(request) ? request : {};
   const method = methodNamed(name);
   const problem = requestProblem(request, method);
-  if (problem)
+  if (problem) {
     return { operations: ['other'], txids: [], run: () => failed(problem, id), refuse: () => failed(problem, id) };
+  }
   const given = positional(method, params);
   const respond = (lie) => attempt(() => method.run({ network, params: given, lie }), id);
   const refuse = (rule) =>
@@ -84,8 +85,9 @@ function requestProblem(request, method) {
   if (request.method === undefined) return { code: INVALID_REQUEST, message: 'Missing method' };
   if (typeof request.method !== 'string') return { code: INVALID_REQUEST, message: 'Method must be a string' };
   const { params = [] } = request;
-  if (params !== null && typeof params !== 'object')
+  if (params !== null && typeof params !== 'object') {
     return { code: INVALID_REQUEST, message: 'Params must be an array or object' };
+  }
   return method ? null : { code: METHOD_NOT_FOUND, message: 'Method not found' };
 }
 

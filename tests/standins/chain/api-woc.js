@@ -104,8 +104,9 @@ function submit(network, tx, { verdict, forget, doubleSpend }) {
     doubleSpend,
   });
   if (outcome === 'refused') return refused(nodeError(why));
-  if (outcome === 'known')
+  if (outcome === 'known') {
     return refused({ message: waits ? 'Transaction already in the mempool' : '257: txn-already-known' });
+  }
   return json(200, tx.txid);
 }
 
@@ -116,8 +117,9 @@ function refused({ message }) {
 
 function statuses(network, { body }) {
   const txids = parseJson(body)?.txids;
-  if (!Array.isArray(txids) || txids.length > MAX_TXIDS)
+  if (!Array.isArray(txids) || txids.length > MAX_TXIDS) {
     return call([], () => text(400, `txids must be an array of at most ${MAX_TXIDS}`));
+  }
   return call(txids, (lie) =>
     json(
       200,

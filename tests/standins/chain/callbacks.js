@@ -56,8 +56,9 @@ export class Callbacks {
   /** Takes the present status of every subscription as already told. */
   settle() {
     for (const record of this.#network.registry.all()) {
-      for (const subscription of record.subscriptions)
+      for (const subscription of record.subscriptions) {
         this.#queue(subscription).last = signature(this.#view(subscription));
+      }
     }
   }
 
@@ -154,8 +155,9 @@ export class Callbacks {
       this.#onProgress();
       if (result.ok) return this.#finish(item, 'delivered');
       item.result = result.problem;
-      if (tries >= MAX_ATTEMPTS || (result.unreachable && subscription.api === 'arc'))
+      if (tries >= MAX_ATTEMPTS || (result.unreachable && subscription.api === 'arc')) {
         return this.#finish(item, result.problem);
+      }
       await pause(this.#pauseMs(subscription.api, tries), signal);
     }
   }

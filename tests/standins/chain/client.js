@@ -1,7 +1,7 @@
-// For tests: starts a stand-in, talks to it, builds and signs transactions with the SDK.
+// For tests: talks to a running stand-in, builds and signs transactions with the SDK.
 //
-// It imports nothing of the stand-in but its start, so that what is sent and checked does not come
-// out of the code under test. Other test suites may use it with a stand-in started elsewhere.
+// It imports nothing of the stand-in, so that what is sent and checked does not come out of the code
+// under test. Other test suites may use it, too.
 
 import { webcrypto } from 'node:crypto';
 import { P2PKH, PrivateKey, Script, Transaction } from '@bsv/sdk';
@@ -99,7 +99,7 @@ export async function pay(
     });
   }
   const total = coins.reduce((sum, { tx: source, vout }) => sum + source.outputs[vout].satoshis, 0);
-  for (const output of outputs ?? [dataOutput(data), change(total - fee)]) tx.addOutput(output);
+  for (const each of outputs ?? [dataOutput(data), change(total - fee)]) tx.addOutput(each);
   edit?.(tx);
   await tx.sign();
   return tx;

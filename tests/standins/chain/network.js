@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { mineBlock } from './mining.js';
 import { Overlay } from './overlay.js';
-import { isLeftToNetwork, refusal } from './reasons.js';
+import { refusal } from './reasons.js';
 import { State } from './state.js';
 import { check, feeOf } from './validate.js';
 import { NotEnoughMoney, OWN_SCRIPT, pay, rivalOf } from './wallet.js';
@@ -91,12 +91,12 @@ export class Network {
     });
   }
 
-  /** The first transaction of a batch that ARC's own checks would refuse, with the verdict; or null. */
-  firstRefused(txs) {
+  /** The first transaction of a batch with a verdict that `matters`, and that verdict; or null. */
+  firstRefused(txs, matters) {
     const overlay = new Overlay(this.chain);
     for (const tx of txs) {
       const verdict = overlay.entry(tx.txid) ? null : check(tx, overlay, { satoshisPerKb: this.feeRate });
-      if (verdict && !isLeftToNetwork(verdict)) return { tx, verdict };
+      if (verdict && matters(verdict)) return { tx, verdict };
       if (!verdict) overlay.add(tx);
     }
     return null;

@@ -51,8 +51,9 @@ function parse(args) {
 
 function toNumber(name, text) {
   const value = Number(text);
-  if (text === '' || !Number.isFinite(value) || value < 0)
+  if (text === '' || !Number.isFinite(value) || value < 0) {
     throw new UsageError(`--${name} must be a number, not '${text}'`);
+  }
   return value;
 }
 

@@ -21,17 +21,7 @@ export class Registry {
   note(tx, at) {
     const known = this.#records.get(tx.txid);
     if (known) return known;
-    const record = {
-      tx,
-      fee: null,
-      firstSeen: at,
-      submissions: [],
-      knownTo: new Set(),
-      refusal: null,
-      competing: new Set(),
-      orphanedFrom: [],
-      subscriptions: [],
-    };
+    const record = newRecord(tx, at);
     this.#records.set(tx.txid, record);
     for (const input of tx.inputs) this.#noteTry(outpoint(input.txid, input.vout), tx.txid);
     return record;
@@ -67,4 +57,19 @@ export class Registry {
     if (!this.#tries.has(coin)) this.#tries.set(coin, []);
     this.#tries.get(coin).push(txid);
   }
+}
+
+/** The record of a transaction of which nothing is known yet. */
+export function newRecord(tx, firstSeen) {
+  return {
+    tx,
+    fee: null,
+    firstSeen,
+    submissions: [],
+    knownTo: new Set(),
+    refusal: null,
+    competing: new Set(),
+    orphanedFrom: [],
+    subscriptions: [],
+  };
 }

@@ -82,8 +82,9 @@ function checkParameters(params, given, usage) {
   const missing = params.some(({ optional }, index) => !optional && given[index] === undefined);
   if (missing || given.length > params.length) throw new RpcError(-1, `usage: ${usage}`);
   for (const [index, { type }] of params.entries()) {
-    if (given[index] !== undefined && !isOfType(given[index], type))
+    if (given[index] !== undefined && !isOfType(given[index], type)) {
       throw new RpcError(-3, `Expected type ${type}, got ${typeOf(given[index])}`);
+    }
   }
 }
 
@@ -138,8 +139,9 @@ function sendRawTransactions({ network, params: [inputs], lie }) {
 }
 
 function readInput(input) {
-  if (typeof input?.hex !== 'string')
+  if (typeof input?.hex !== 'string') {
     throw new RpcError(-8, 'Invalid parameter: Missing the hex string of the raw transaction');
+  }
   const tx = hexToTx(input.hex);
   if (!tx) throw new RpcError(-22, 'TX decode failed');
   const { allowhighfees: allowHighFees, dontcheckfee: dontCheckFee, listunconfirmedancestors: listAncestors } = input;
@@ -151,8 +153,9 @@ function addResult(result, network, tx, options, lie) {
   const { outcome, refusal } = submit(network, tx, options, lie);
   if (outcome === 'known') (result.known ??= []).push(tx.txid);
   if (outcome === 'refused') (result.invalid ??= []).push(describeInvalid(network, tx, refusal));
-  if (outcome === 'accepted' && options.listAncestors)
+  if (outcome === 'accepted' && options.listAncestors) {
     (result.unconfirmed ??= []).push(describeAncestors(network.chain, tx.txid));
+  }
 }
 
 function describeInvalid(network, tx, refusal) {
@@ -211,8 +214,9 @@ function isSpentByBlock(chain, txid, vout) {
 
 function getRawTransaction({ network: { chain }, params: [txid, verbose = false], lie }) {
   const entry = staleEntry(chain.entry(hash(txid, 'parameter 1')), lie.status);
-  if (!entry)
+  if (!entry) {
     throw new RpcError(-5, 'No such mempool or blockchain transaction. Use gettransaction for wallet transactions.');
+  }
   return verbose ? describeTransaction(chain, entry) : entry.tx.raw.toString('hex');
 }
 
@@ -238,11 +242,12 @@ function getMerkleProof2({
 }) {
   const entry = staleEntry(chain.entry(hash(txid, 'txid')), lie.status);
   if (blockHash && !chain.blockByHash(blockHash)) throw new RpcError(-5, 'Block not found');
-  if (!entry?.block)
+  if (!entry?.block) {
     throw new RpcError(
       -5,
       'Transaction not yet in block, -txindex is not enabled, or the block containing the transaction has been pruned',
     );
+  }
   if (blockHash && entry.block.hash !== blockHash) throw new RpcError(-5, 'Transaction(s) not found in provided block');
   const { block, position } = entry;
   const tree = lie.badProof ? spoiledTree(block.tree, position) : block.tree;
@@ -371,11 +376,12 @@ function count(value) {
 }
 
 function hash(value, name) {
-  if (!isHex(value) || value === '')
+  if (!isHex(value) || value === '') {
     throw new RpcError(
       -8,
       `${name} must be hexadecimal string (not '${value}') and length of it must be divisible by 2`,
     );
+  }
   if (value.length !== 64) throw new RpcError(-8, `${name} must be of length 64 (not ${value.length})`);
   return value.toLowerCase();
 }

@@ -49,12 +49,13 @@ export function bumpOf({ block, position }, { spoiled = false } = {}) {
 function arcStatus(network, record) {
   const entry = network.chain.entry(record.tx.txid);
   const competingTxs = [...record.competing];
-  if (entry?.block)
+  if (entry?.block) {
     return {
       ...mined('MINED', entry),
       competingTxs,
       extraInfo: competingTxs.length > 0 ? 'previously double spend attempted' : '',
     };
+  }
   if (record.refusal && !entry) return refused(record);
   if (competingTxs.length > 0) return unmined('DOUBLE_SPEND_ATTEMPTED', { competingTxs });
   if (record.orphanedFrom.length > 0) return stale(record);
@@ -65,13 +66,14 @@ function arcadeStatus(network, record) {
   const entry = network.chain.entry(record.tx.txid);
   const competingTxs = [...record.competing];
   const orphanedProofs = record.orphanedFrom;
-  if (entry?.block)
+  if (entry?.block) {
     return {
       ...mined(depthStatus(network, entry), entry),
       competingTxs,
       orphanedProofs,
       extraInfo: orphanedProofs.length > 0 ? 'reorg_reanchor' : '',
     };
+  }
   if (record.refusal && !entry) return { ...refused(record), orphanedProofs };
   if (competingTxs.length > 0) return unmined('DOUBLE_SPEND_ATTEMPTED', { competingTxs, orphanedProofs });
   if (orphanedProofs.length > 0) return unmined('SEEN_ON_NETWORK', { extraInfo: 'reorg_unmined', orphanedProofs });

@@ -109,8 +109,9 @@ function checkValue(tx, chain, policy) {
   const fee = feeOf(tx, chain);
   if (fee < 0) return refusal('value-created', `${-fee} satoshis more out than in`);
   const required = requiredFee(tx.raw.length, policy.satoshisPerKb);
-  if (!policy.skipFees && fee < required)
+  if (!policy.skipFees && fee < required) {
     return refusal('fee-too-low', `minimum expected fee: ${required}, actual fee: ${fee}`);
+  }
   return policy.refuseAbsurdFee && fee > ABSURD_FEE ? refusal('absurd-fee', `${fee} > ${ABSURD_FEE}`) : null;
 }
 

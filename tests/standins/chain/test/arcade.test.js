@@ -136,6 +136,24 @@ test('a batch counts, or is refused whole', async (t) => {
   assert.deepEqual([again.status, again.json], [202, { submitted: 1, duplicates: 1, total: 2 }]);
 });
 
+test('a batch with a transaction that is not final yet is refused whole, too', async (t) => {
+  const chain = await startChain(t);
+  const [coin, other] = await chain.coins({ count: 2 });
+  const good = await pay([coin]);
+  const inAnHour = Math.floor(Date.now() / 1000) + 3600;
+  const locked = await pay([other], { lockTime: inAnHour, sequence: 0 });
+  const answer = await submitBatch(chain, [good, locked]);
+  assert.deepEqual([answer.status, answer.json.status, answer.json.txid], [400, 476, locked.id('hex')]);
+  assert.deepEqual([(await status(chain, good)).status, (await status(chain, locked)).status], [404, 404]);
+});
+
+test('a body above 32 MiB is refused', async (t) => {
+  const chain = await startChain(t);
+  const body = Buffer.alloc(33 * 1024 * 1024);
+  const answer = await chain.request('POST', '/arcade/tx', { body, headers: BYTES });
+  assert.deepEqual([answer.status, answer.json], [400, { error: 'failed to read body' }]);
+});
+
 test('after a reorg the old proof stays readable and the new one is marked', async (t) => {
   const chain = await startChain(t);
   const tx = await chain.freshPayment();

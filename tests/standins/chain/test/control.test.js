@@ -29,8 +29,9 @@ test('fund mines only what it pays', async (t) => {
 
 test('money lasts: a hundred payments out of the mempool, then a large one', async (t) => {
   const chain = await startChain(t);
-  for (let paid = 0; paid < 100; paid++)
+  for (let paid = 0; paid < 100; paid++) {
     await chain.control('fund', { address: ADDRESS, satoshis: 1000, mined: false });
+  }
   const large = await chain.control('fund', { address: ADDRESS, satoshis: 20_000_000_000 });
   assert.equal(large.mined, true);
   const tooLarge = await chain.post('/_control/fund', { address: ADDRESS, satoshis: 1_000_000_000_000 });

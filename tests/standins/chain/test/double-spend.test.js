@@ -77,6 +77,33 @@ test('a coin that a block has spent is gone: the node misses it, ARC rejects', a
   });
 });
 
+test('on order, a rival supplants a transaction that waits, and with it all that spends it', async (t) => {
+  const chain = await startChain(t);
+  const tx = await chain.freshPayment();
+  const child = await pay([{ tx, vout: 1 }]);
+  await arc(chain, tx);
+  await arc(chain, child);
+  await chain.faults({ fault: 'double-spend', api: 'arc' });
+  const { txStatus, competingTxs } = await arc(chain, tx);
+  const { mempool } = await chain.control('state');
+  assert.deepEqual([txStatus, competingTxs, mempool.length], ['DOUBLE_SPEND_ATTEMPTED', mempool, 1]);
+  assert.equal((await chain.facts(child.id('hex'))).refusal.reason, 'missing-parent');
+  await chain.control('mine', {});
+  assert.deepEqual(
+    [(await status(chain, tx)).txStatus, (await status(chain, child)).txStatus],
+    ['REJECTED', 'REJECTED'],
+  );
+});
+
+test('a mined transaction cannot be supplanted', async (t) => {
+  const chain = await startChain(t);
+  const tx = await chain.freshPayment();
+  await arc(chain, tx);
+  await chain.control('mine', {});
+  await chain.faults({ fault: 'double-spend', api: 'arc' });
+  assert.equal((await arc(chain, tx)).txStatus, 'MINED');
+});
+
 test('the same transaction sent twenty times at once is one transaction', async (t) => {
   const chain = await startChain(t);
   const tx = await chain.freshPayment();

@@ -38,7 +38,7 @@ function arc(chain, tx) {
   return SERVICES.arc.send(chain, tx);
 }
 
-async function status(chain, tx) {
+async function arcStatus(chain, tx) {
   return (await chain.get(`/arc/v1/tx/${tx.id('hex')}`)).json;
 }
 
@@ -145,25 +145,28 @@ for (const [api, { send, good }] of Object.entries(SERVICES)) {
     } = await chain.control('state');
     assert.notEqual(rival, tx.id('hex'));
     assert.deepEqual((await chain.facts(tx.id('hex'))).competing, [rival]);
-    if (api === 'arc')
+    if (api === 'arc') {
       assert.deepEqual(
         [answer.status, answer.json.txStatus, answer.json.competingTxs],
         [200, 'DOUBLE_SPEND_ATTEMPTED', [rival]],
       );
-    if (api === 'arcade')
+    }
+    if (api === 'arcade') {
       assert.deepEqual(
         [answer.status, (await chain.get(`/arcade/tx/${tx.id('hex')}`)).json.txStatus],
         [202, 'DOUBLE_SPEND_ATTEMPTED'],
       );
+    }
     if (api === 'woc') assert.match(answer.text, /258: txn-mempool-conflict$/);
     if (api === 'rpc') assert.deepEqual(answer.json.error, { code: -26, message: '258: txn-mempool-conflict' });
     await chain.control('mine', {});
     assert.equal((await chain.facts(rival)).state, 'mined');
-    if (api === 'arc')
+    if (api === 'arc') {
       assert.deepEqual(
-        [(await status(chain, tx)).txStatus, (await status(chain, tx)).extraInfo],
+        [(await arcStatus(chain, tx)).txStatus, (await arcStatus(chain, tx)).extraInfo],
         ['REJECTED', 'double spend attempted'],
       );
+    }
     if (api === 'arcade') assert.equal((await chain.get(`/arcade/tx/${tx.id('hex')}`)).json.txStatus, 'REJECTED');
   });
 
@@ -232,7 +235,7 @@ test('a rejection by the network is remembered by ARC', async (t) => {
   await chain.faults({ fault: 'reject', api: 'arc', reason: 'mempool-full', message: 'try later' });
   const { status: code, json } = await arc(chain, tx);
   assert.deepEqual([code, json.txStatus, json.extraInfo], [200, 'REJECTED', 'mempool full: try later']);
-  assert.equal((await status(chain, tx)).txStatus, 'REJECTED');
+  assert.equal((await arcStatus(chain, tx)).txStatus, 'REJECTED');
 });
 
 test('a delay, then the honest answer', async (t) => {
@@ -258,7 +261,7 @@ test('a status stays at an older state for n polls', async (t) => {
   await chain.control('mine', {});
   await chain.faults({ fault: 'stale-status', api: 'arc', status: 'SENT_TO_NETWORK', count: 2 });
   const seen = [];
-  for (let poll = 0; poll < 3; poll++) seen.push(await status(chain, tx));
+  for (let poll = 0; poll < 3; poll++) seen.push(await arcStatus(chain, tx));
   assert.deepEqual(
     seen.map(({ txStatus, blockHash }) => [txStatus, blockHash !== '']),
     [
@@ -315,7 +318,7 @@ test('ARC may answer a submission with an early status when its time is up', asy
   const { json } = await chain.post('/arc/v1/tx', { rawTx: tx.toHex() }, { 'X-MaxTimeout': '1' });
   assert.equal(json.txStatus, 'STORED');
   assert.ok(performance.now() - started >= 999, 'it waited for SEEN_ON_NETWORK');
-  assert.equal((await status(chain, tx)).txStatus, 'SEEN_ON_NETWORK');
+  assert.equal((await arcStatus(chain, tx)).txStatus, 'SEEN_ON_NETWORK');
 });
 
 test('a proof that proves nothing, from every service', async (t) => {

@@ -22,7 +22,7 @@ async function startOn(t, data, options = {}) {
 
 /** All that can be seen of a chain and the given transactions. */
 async function portrait(chain, txids) {
-  const { requests, ...state } = await chain.control('state');
+  const state = { ...(await chain.control('state')), requests: 'not kept' };
   const facts = [];
   for (const txid of txids) facts.push(await chain.facts(txid));
   const { headers } = await chain.control('headers?from=0');

@@ -88,17 +88,19 @@ function generator(seed) {
 
 function junkRequest(pick) {
   const kind = pick(['get', 'get', 'rpc', 'rpc', 'rpc', 'post', 'post', 'raw']);
-  if (kind === 'get')
+  if (kind === 'get') {
     return {
       method: 'GET',
       path: pick(GETS).replaceAll('$', () => encodeURIComponent(String(pick(JUNK)).slice(0, 300))),
     };
-  if (kind === 'rpc')
+  }
+  if (kind === 'rpc') {
     return {
       method: 'POST',
       path: '/rpc',
       body: JSON.stringify({ method: pick(METHODS), id: pick(JUNK), params: junkParams(pick) }),
     };
+  }
   if (kind === 'raw') return { method: pick(['POST', 'PUT', 'DELETE']), path: pick(POSTS), body: String(pick(JUNK)) };
   const fields = Object.fromEntries([1, 2, 3].map(() => [pick(FIELDS), pick(JUNK)]));
   return { method: 'POST', path: pick(POSTS), body: JSON.stringify(pick([fields, fields, pick(JUNK), [fields]])) };

@@ -196,6 +196,16 @@ test('after a drop a rival may win the coin', async (t) => {
   assert.equal(await arcStatus(chain, txid), 'REJECTED');
 });
 
+test('a reorg without money for filler mines again all the same', async (t) => {
+  const chain = await startChain(t);
+  const txid = await send(chain, await chain.freshPayment());
+  await chain.control('mine', {});
+  await chain.control('policy', { satoshisPerKb: 1e12 });
+  await chain.control('reorg', { depth: 1, mode: 'remine' });
+  assert.equal((await chain.facts(txid)).block.position, 1);
+  await verifyMined(chain, txid);
+});
+
 test('a deep reorg, and one too deep', async (t) => {
   const chain = await startChain(t);
   await chain.control('mine', { blocks: 12 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { BigNumber, Curve, LockingScript, Script, Transaction, TransactionSignature, UnlockingScript } from '@bsv/sdk';
+import { BigNumber, Curve, Script, Transaction, TransactionSignature, UnlockingScript } from '@bsv/sdk';
 import { ADDRESS, KEY, change, dataOutput, output, pay } from '../client.js';
 import { startChain } from '../harness.js';
 
@@ -45,10 +45,6 @@ function unsigned(inputs, outputs) {
     outputs,
     0,
   );
-}
-
-function script(hex) {
-  return LockingScript.fromHex(hex);
 }
 
 /** Signs input 0 by hand, so that the signature can be made wrong in one way only. */

@@ -30,6 +30,7 @@ test('broadcast errors are the words of the node, as text', async (t) => {
   };
   const failure = (message) => [400, `unexpected response code 500: ${message}`];
   assert.deepEqual(await answerOf({ txhex: 'zz' }), failure('TX decode failed'));
+  assert.deepEqual(await answerOf({ txhex: '0100' }), failure('TX decode failed'));
   assert.deepEqual(await answerOf({ nothing: 1 }), failure('TX decode failed'));
   assert.deepEqual(
     await answerOf({ txhex: (await pay([coin], { fee: 1 })).toHex() }),
