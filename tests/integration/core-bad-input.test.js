@@ -6,7 +6,7 @@ import { raw } from '../harness/http.js';
 import { createWorld } from '../harness/world.js';
 import { forgeToken, newMember, signal } from './support/core.js';
 
-const SETTINGS = { SIGNAL_QUOTA: 1_000_000, HEADER_TIMEOUT: 1_000, BODY_TIMEOUT: 1_000 };
+const SETTINGS = { SIGNAL_QUOTA: 1_000, HEADER_TIMEOUT: 1_000, BODY_TIMEOUT: 1_000 };
 const LOGIN = '/api/auth/login';
 
 async function stage(t) {

@@ -21,8 +21,15 @@ test('E131: PostgreSQL frozen or gone: 503 with Retry-After within 2 s, no hang,
   const tokens = await Promise.all(members.map((each) => forgeToken(world, each)));
   assert.equal((await signal(world, core, tokens[0])).status, 200);
 
-  for (const fault of ['pause', 'reset']) {
-    world.proxies.postgres[fault]();
+  const faults = {
+    frozen: (proxy) => proxy.pause(),
+    gone: (proxy) => {
+      proxy.refuse();
+      proxy.reset();
+    },
+  };
+  for (const [fault, take] of Object.entries(faults)) {
+    take(world.proxies.postgres);
     const { answer, ms } = await timed(signal(world, core, tokens[1]));
     assert.equal(answer.status, 503, fault);
     assert.equal(answer.json.error, 'unavailable');
@@ -44,6 +51,7 @@ test('E132 E52 FE26: Redis gone: signals are accepted, sign-in stays limited, re
   const world = await createWorld(t, { proxied: ['redis'], warnings: AWAY });
   const core = await world.start('core', { settings: SETTINGS });
   assert.equal((await core.request('/health')).json.checks.redis, 'up');
+  world.proxies.redis.refuse();
   world.proxies.redis.reset();
   await core.child.waitUntil('health names Redis', async () => (await core.request('/health')).json.checks.redis === 'down', { timeout: 8_000 });
   const { json: health, status } = await core.request('/health');
@@ -120,16 +128,16 @@ test('J12.5: SIGTERM under load finishes what runs: no answer is cut off', async
 });
 
 test('E47: without its secrets, or with ones that others can read, core refuses to start', async (t) => {
-  const world = await createWorld(t);
+  const world = await createWorld(t, { warnings: [/^daemon\.start_failed$/] });
   const { chmodSync } = await import('node:fs');
   const missing = await world.start('core', { settings: { TOKEN_KEY_FILE: undefined }, waitReady: false });
-  assert.match((await missing.ends(78), missing.child.output()), /ELDERSAFE_TOKEN_KEY_FILE/);
+  assert.match((await missing.ends(78), missing.child.printed()), /ELDERSAFE_TOKEN_KEY_FILE/);
   chmodSync(world.site.keys.lookup.path, 0o644);
   const open = await world.start('core', { waitReady: false });
   await open.ends(78);
   chmodSync(world.site.keys.lookup.path, 0o600);
   const typo = await world.start('core', { settings: { TOKEN_KEY_FIEL: '/x' }, waitReady: false });
-  assert.match((await typo.ends(78), typo.child.output()), /ELDERSAFE_TOKEN_KEY_FIEL/);
+  assert.match((await typo.ends(78), typo.child.printed()), /ELDERSAFE_TOKEN_KEY_FIEL/);
 });
 
 test('E53: ten thousand health calls cost the database next to nothing', async (t) => {

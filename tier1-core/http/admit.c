@@ -5,6 +5,7 @@
 #include "tier1-core/http/hooks.h"
 #include "tier1-core/routes.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static bool may_call(struct es_request *request, unsigned access, struct app *app)
@@ -35,11 +36,12 @@ bool admit(struct es_request *request, const struct es_route *route, void *app_,
     }
     const struct es_rate *rate = &core_rates[route->rate];
     const struct caller *caller = caller_of(request);
-    const char *client = es_request_client(request);
-    const void *key = caller != NULL ? (const void *)&caller->claims.member_id : client;
-    size_t length = caller != NULL ? sizeof(caller->claims.member_id) : strlen(client);
+    /* Keys are text, so that an operator can read them in Redis. */
+    const char *key = caller != NULL ? es_arena_printf(es_request_arena(request), "%" PRId64,
+                                                       caller->claims.member_id)
+                                     : es_request_client(request);
     struct es_rate_verdict verdict =
-        es_limiter_take(app->limiter, worker->redis, rate, key, length, NULL);
+        es_limiter_take(app->limiter, worker->redis, rate, key, strlen(key), NULL);
     if (!verdict.allowed) {
         es_respond_rate_limited(request, rate->name, rate->quota, rate->window_s,
                                 verdict.retry_after_s);

@@ -19,6 +19,7 @@
 #include "tier1-core/routes.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #define NUMBER_MAX 64
 #define EMAIL_MAX  254
@@ -70,9 +71,10 @@ static bool within_limit(struct es_request *request, const struct app *app, stru
                          const struct identity *identity)
 {
     const struct es_rate *rate = &login_identity_rate;
+    char key[2 * ES_LOOKUP_SIZE + 1];
+    sodium_bin2hex(key, sizeof(key), identity->email_hash, sizeof(identity->email_hash));
     struct es_rate_verdict verdict =
-        es_limiter_take(app->limiter, worker->redis, rate, identity->email_hash,
-                        sizeof(identity->email_hash), NULL);
+        es_limiter_take(app->limiter, worker->redis, rate, key, strlen(key), NULL);
     if (!verdict.allowed) {
         es_respond_rate_limited(request, rate->name, rate->quota, rate->window_s,
                                 verdict.retry_after_s);

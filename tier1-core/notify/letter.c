@@ -3,31 +3,23 @@
 #include "common/base/civil.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
+#include "tier1-core/notify/wipe.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #define LONGEST_LINK  512
 #define CODE_LENGTH   6
 #define CODE_GROUP    3
-#define ROOM          8192 /* a letter fits: it is not moved while it is written, and so wiped whole */
+#define ROOM          8192 /* either form of a letter fits */
 #define MINUTES_PER_H 60
 #define S_PER_MINUTE  60
 #define S_PER_DAY     86400
 
-static void wipe(struct es_buf *buf)
-{
-    if (buf->data != NULL) {
-        sodium_memzero(buf->data, buf->capacity);
-    }
-    es_buf_done(buf);
-}
-
 void letter_done(struct letter *letter)
 {
-    wipe(&letter->subject);
-    wipe(&letter->text);
-    wipe(&letter->html);
+    wipe_buf(&letter->subject);
+    wipe_buf(&letter->text);
+    wipe_buf(&letter->html);
 }
 
 /* --- what may go in ------------------------------------------------------------------------ */
@@ -52,10 +44,12 @@ static bool is_code(const char *text)
 }
 
 /* --- words --------------------------------------------------------------------------------- */
-static const char *const months_da[] = {"januar", "februar", "marts",     "april",   "maj",      "juni",
-                                        "juli",   "august",  "september", "oktober", "november", "december"};
-static const char *const months_en[] = {"January", "February", "March",     "April",   "May",      "June",
-                                        "July",    "August",   "September", "October", "November", "December"};
+static const char *const months_da[] = {"januar",    "februar", "marts",    "april",
+                                        "maj",       "juni",    "juli",     "august",
+                                        "september", "oktober", "november", "december"};
+static const char *const months_en[] = {"January",   "February", "March",    "April",
+                                        "May",       "June",     "July",     "August",
+                                        "September", "October",  "November", "December"};
 
 /* A point in time as people say it. */
 struct moment {
@@ -132,8 +126,9 @@ static const struct language languages[] = {
         .or_code = "Or type this code where you began to sign in:",
         .until = "Link and code are valid until ",
         .once = " and only once.",
-        .not_you = "Was this not you? Then you need not do anything. Nobody can sign in without the "
-                   "link or the code. Never give the code to anybody, not on the phone either.",
+        .not_you =
+            "Was this not you? Then you need not do anything. Nobody can sign in without the "
+            "link or the code. Never give the code to anybody, not on the phone either.",
         .add_moment = add_moment_en,
     },
 };
@@ -179,8 +174,8 @@ bool letter_sign_in(const struct letter_sign_in *what, const struct es_zone *zon
     }
     struct letter letter = LETTER_INIT;
     struct moment until = moment_of(zone, what->expires_at_us);
-    (void)!es_buf_reserve(&letter.text, ROOM);
-    (void)!es_buf_reserve(&letter.html, ROOM);
+    wipe_reserve(&letter.text, ROOM);
+    wipe_reserve(&letter.html, ROOM);
     es_buf_add_str(&letter.subject, "Log ind på Eldersafe / Sign in to Eldersafe");
     es_buf_add_str(&letter.html,
                    "<!DOCTYPE html>\n<html lang=\"da\">\n<head><meta charset=\"utf-8\">"

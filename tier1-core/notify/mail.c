@@ -32,7 +32,7 @@ static void add_from(struct es_buf *out, const struct mailbox *from)
     es_buf_add_str(out, "From: ");
     if (from->name[0] != '\0') {
         mime_add_phrase(out, from->name);
-        es_buf_add_byte(out, ' ');
+        es_buf_add_str(out, "\r\n "); /* a line with an encoded word is a short one */
     }
     es_buf_printf(out, "<%s>\r\n", from->address);
 }

@@ -3,7 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WORD_BYTES  45 /* in base64 with its frame 72 characters, at most 75 are allowed */
+#define WORD_BYTES 39  /* with frame and "Subject: " 73 characters: a line may have 76 (RFC 2047)  \
+                        */
 #define LINE_LENGTH 76 /* of quoted-printable, a soft line end included */
 
 static bool is_printable(unsigned char byte)

@@ -2,9 +2,9 @@
 
 #include "common/crypto/keyfile.h"
 #include "common/crypto/sealed.h"
+#include "tier1-core/notify/wipe.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LARGEST_CONTENT 4096
@@ -28,8 +28,8 @@ struct vault *vault_new(const char *path, struct es_buf *error)
     }
     es_seal_public_key(vault->secret_key, vault->public_key);
     (void)crypto_generichash(vault->reference_key, sizeof(vault->reference_key),
-                             (const unsigned char *)purpose, sizeof(purpose) - 1,
-                             vault->secret_key, sizeof(vault->secret_key));
+                             (const unsigned char *)purpose, sizeof(purpose) - 1, vault->secret_key,
+                             sizeof(vault->secret_key));
     (void)sodium_mprotect_readonly(vault);
     return vault;
 }
@@ -45,7 +45,7 @@ bool vault_open(const struct vault *vault, const void *sealed, size_t length, st
     if (length > LARGEST_CONTENT + ES_SEAL_OVERHEAD) {
         return false;
     }
-    (void)!es_buf_reserve(out, LARGEST_CONTENT + 1); /* not moved later: one place to wipe */
+    wipe_reserve(out, LARGEST_CONTENT);
     return es_seal_open(vault->public_key, vault->secret_key, sealed, length, out) &&
            strlen(es_buf_str(out)) == out->length;
 }
@@ -58,12 +58,4 @@ void vault_reference(const struct vault *vault, int64_t message_id,
                              sizeof(message_id), vault->reference_key,
                              sizeof(vault->reference_key));
     (void)sodium_bin2hex(ret_reference, MAIL_REFERENCE_SIZE, hash, sizeof(hash));
-}
-
-void vault_wipe(struct es_buf *buf)
-{
-    if (buf->data != NULL) {
-        sodium_memzero(buf->data, buf->capacity);
-    }
-    es_buf_done(buf);
 }

@@ -2,7 +2,7 @@
  * The contact-vault key: the only thing in the suite that can open what is sealed to the notifier.
  *
  * Read once at start into locked memory, wiped at stop; shared by all threads, which only read.
- * What is opened belongs to the caller, who wipes it as soon as it has been used.
+ * What is opened belongs to the caller, who wipes it (wipe.h) as soon as it has been used.
  */
 #pragma once
 
@@ -28,6 +28,3 @@ bool vault_open(const struct vault *vault, const void *sealed, size_t length,
 /* A name for message MESSAGE_ID that is the same every time and tells nobody anything. */
 void vault_reference(const struct vault *vault, int64_t message_id,
                      char ret_reference[MAIL_REFERENCE_SIZE]);
-
-/* Wipe the memory of BUF and release it: for ES_CLEANUP. */
-void vault_wipe(struct es_buf *buf);

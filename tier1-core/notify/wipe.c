@@ -1,0 +1,17 @@
+#include "tier1-core/notify/wipe.h"
+
+#include <sodium.h>
+
+void wipe_reserve(struct es_buf *buf, size_t length)
+{
+    char *start = es_buf_reserve(buf, length);
+    *start = '\0';
+}
+
+void wipe_buf(struct es_buf *buf)
+{
+    if (buf->data != NULL) {
+        sodium_memzero(buf->data, buf->capacity);
+    }
+    es_buf_done(buf);
+}
