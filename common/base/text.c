@@ -49,13 +49,32 @@ bool es_parse_hex(const char *text, void *ret_bytes, size_t size)
            length == size && end == text + 2 * size;
 }
 
+/* libsodium 1.0.18 takes every byte from 0x80 on for a 63: the alphabet is checked first. */
+static bool is_base64url(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool es_parse_base64url(const char *text, size_t length, void *ret_bytes, size_t capacity,
                         size_t *ret_length)
 {
     const char *end = NULL;
-    return sodium_base642bin(ret_bytes, capacity, text, length, NULL, ret_length, &end,
-                             sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
-           end == text + length;
+    size_t decoded = 0;
+    if (!is_base64url(text, length) ||
+        sodium_base642bin(ret_bytes, capacity, text, length, NULL, &decoded, &end,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+        end != text + length) {
+        return false;
+    }
+    *ret_length = decoded;
+    return true;
 }
 
 /* The well-formed byte sequences of Unicode 15 table 3-7: a lead byte's range decides how many

@@ -144,6 +144,30 @@ static void hex_is_exact(void **state)
     assert_false(es_parse_hex("0aGF", bytes, 2));
 }
 
+static void base64url_is_exact(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"A\x80"
+                                          "AA",
+                                          "A+AA",
+                                          "A/AA",
+                                          "AA==",
+                                          "A A",
+                                          "AB",
+                                          "A"};
+    unsigned char bytes[8] = {0};
+    size_t length = 42;
+    for (size_t i = 0; i < ES_ARRAY_LEN(refused); i++) {
+        assert_false(
+            es_parse_base64url(refused[i], strlen(refused[i]), bytes, sizeof(bytes), &length));
+    }
+    assert_int_equal(length, 42);
+    assert_true(es_parse_base64url("_-8A", 4, bytes, sizeof(bytes), &length));
+    assert_int_equal(length, 3);
+    assert_memory_equal(bytes, "\xFF\xEF\x00", 3);
+    assert_false(es_parse_base64url("AAAAAAAAAAAAAAAA", 16, bytes, sizeof(bytes), &length));
+}
+
 static void utf8_is_checked_to_the_letter(void **state)
 {
     (void)state;
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(reader_takes_only_the_shortest_varint),
         cmocka_unit_test(integers_are_parsed_whole_or_not_at_all),
         cmocka_unit_test(hex_is_exact),
+        cmocka_unit_test(base64url_is_exact),
         cmocka_unit_test(utf8_is_checked_to_the_letter),
         cmocka_unit_test(text_is_trimmed_and_lowered),
         cmocka_unit_test(calendar_goes_both_ways),

@@ -3,6 +3,8 @@
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/tests/unit.h"
+#include "common/tlog/merkle.h"
+#include "common/tlog/note.h"
 #include "common/tlog/receipt.h"
 
 #include <stdlib.h>
@@ -210,6 +212,10 @@ static void long_input_is_bounded(void **state)
     memset(text.data, '[', text.length);
     assert_null(es_receipt_parse(arena, es_buf_str(&text), text.length, &why));
     assert_null(es_receipt_parse(arena, es_buf_str(&text), text.length - 1, &why));
+    memset(text.data, ',', text.length);
+    memcpy(text.data, "[0", 2);
+    assert_null(es_receipt_parse(arena, es_buf_str(&text), text.length - 1, &why));
+    assert_string_equal(why, "the text is not in the canonical form");
     es_buf_clear(&text);
     es_buf_add_str(&text, START "\"sealed\"" EVENT ",\"leaf_index\":\"7\",\"inclusion\":[");
     for (int i = 0; i < 65; i++) {
@@ -217,6 +223,38 @@ static void long_input_is_bounded(void **state)
     }
     es_buf_add_str(&text, "],\"checkpoint\":\"a\"}");
     assert_null(parse(arena, es_buf_str(&text)));
+}
+
+/* The largest receipt that can be written can also be read. */
+static void largest_receipt_goes_round(void **state)
+{
+    (void)state;
+    ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
+    ES_CLEANUP(es_buf_done) struct es_buf text = ES_BUF_INIT;
+    struct es_hash hashes[ES_MERKLE_PROOF_MAX] = {0};
+    const char *why = NULL;
+    char *event = es_arena_alloc(arena, ES_RECEIPT_EVENT_MAX + 1);
+    char *note = es_arena_alloc(arena, ES_NOTE_SIZE_MAX + 1);
+    memset(event, 1, ES_RECEIPT_EVENT_MAX); /* six characters each when escaped */
+    memset(note, '"', ES_NOTE_SIZE_MAX);
+    struct es_receipt receipt = {
+        .status = ES_RECEIPT_FINAL,
+        .event = event,
+        .inclusion = hashes,
+        .inclusion_length = ES_MERKLE_PROOF_MAX,
+        .checkpoint = note,
+        .transaction = es_arena_alloc(arena, ES_RECEIPT_TRANSACTION_MAX),
+        .transaction_length = ES_RECEIPT_TRANSACTION_MAX,
+        .bump = es_arena_alloc(arena, ES_RECEIPT_BUMP_MAX),
+        .bump_length = ES_RECEIPT_BUMP_MAX,
+        .headers = es_arena_alloc(arena, (size_t)ES_RECEIPT_HEADERS_MAX * ES_RECEIPT_HEADER_SIZE),
+        .header_count = ES_RECEIPT_HEADERS_MAX,
+    };
+    assert_true(es_receipt_write(&receipt, &text));
+    assert_true(text.length <= ES_RECEIPT_TEXT_MAX);
+    assert_non_null(es_receipt_parse(arena, es_buf_str(&text), text.length, &why));
+    receipt.header_count++;
+    assert_false(es_receipt_write(&receipt, &text));
 }
 
 static void status_names(void **state)
@@ -241,6 +279,7 @@ int main(void)
              any_byte_that_changes_changes_the_content),
         TEST("the writer refuses what it could not read", writer_refuses_what_it_could_not_read),
         TEST("long input is bounded", long_input_is_bounded),
+        TEST("the largest receipt goes round", largest_receipt_goes_round),
         TEST("status names", status_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,7 @@ static void tile_widths(void **state)
     assert_int_equal(es_tile_width(3, 0, 70000), 0);
     assert_int_equal(es_tile_width(1, 0, 256), 1);
     assert_int_equal(es_tile_width(7, 0, ES_MERKLE_SIZE_MAX), 127);
+    assert_int_equal(es_tile_width(8, 0, ES_MERKLE_SIZE_MAX), 0);
 }
 
 static void append_in_batches(struct memory *memory, const struct es_hash *leaves, size_t count)
@@ -158,7 +159,7 @@ static void tiles_serve_every_smaller_tree(void **state)
         assert_int_equal(es_tile_root(&store, size, &roots[size]), ES_TILE_OK);
         assert_memory_equal(roots[size].bytes, naive.bytes, ES_HASH_SIZE);
     }
-    for (size_t size = 1; size <= SMALL_TREE; size += 1 + size / 16) {
+    for (size_t size = 1; size <= SMALL_TREE; size += 1 + size / 8) {
         for (size_t index = 0; index < size; index++) {
             check_one_inclusion(&store, leaves, index, size, &roots[size]);
         }

@@ -59,7 +59,8 @@ static bool follows_format(const struct es_receipt *receipt)
         return false;
     }
     return receipt->status < ES_RECEIPT_MINED ||
-           bytes_valid(receipt->bump, receipt->bump_length, ES_RECEIPT_BUMP_MAX);
+           (bytes_valid(receipt->bump, receipt->bump_length, ES_RECEIPT_BUMP_MAX) &&
+            receipt->header_count <= ES_RECEIPT_HEADERS_MAX);
 }
 
 /* ECMAScript's QuoteJSONString: short escapes where they exist, \u00xx for other controls. */

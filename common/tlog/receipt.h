@@ -37,6 +37,7 @@
 #define ES_RECEIPT_TRANSACTION_MAX ((size_t)1024 * 1024)
 #define ES_RECEIPT_BUMP_MAX        ((size_t)64 * 1024)
 #define ES_RECEIPT_HEADER_SIZE     80
+#define ES_RECEIPT_HEADERS_MAX     80000 /* so that no receipt exceeds ES_RECEIPT_TEXT_MAX */
 
 enum es_receipt_status {
     ES_RECEIPT_PENDING, /* accepted, not yet in the log */

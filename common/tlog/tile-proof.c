@@ -5,6 +5,7 @@
 /* A proof touches the tiles over its leaf (or over the end of the first tree) and those at the
  * right edge: two a level. */
 #define CACHED_TILES (2 * ES_TILE_LEVELS)
+#define TILE_BYTES   ((size_t)ES_TILE_WIDTH * ES_HASH_SIZE)
 
 struct cached_tile {
     struct es_tile tile;
@@ -39,7 +40,7 @@ static struct cached_tile *next_slot(struct build *build)
         return &build->cache[CACHED_TILES - 1];
     }
     struct cached_tile *slot = &build->cache[build->cached++];
-    slot->hashes = es_arena_alloc(build->arena, ES_TILE_WIDTH * sizeof(*slot->hashes));
+    slot->hashes = es_arena_alloc(build->arena, TILE_BYTES);
     return slot;
 }
 

@@ -28,7 +28,7 @@ void es_tile_path(const struct es_tile *tile, struct es_buf *out)
 
 size_t es_tile_width(unsigned level, uint64_t index, uint64_t size)
 {
-    uint64_t hashes = size >> (level * ES_TILE_HEIGHT);
+    uint64_t hashes = level < ES_TILE_LEVELS ? size >> (level * ES_TILE_HEIGHT) : 0;
     uint64_t full = hashes / ES_TILE_WIDTH;
     if (index < full) {
         return ES_TILE_WIDTH;

@@ -237,58 +237,59 @@ static void published_invalid_bumps_are_refused(void **state)
 #define H1 "1111111111111111111111111111111111111111111111111111111111111111"
 #define H2 "2222222222222222222222222222222222222222222222222222222222222222"
 
+static const char *const malformed_bumps[] = {
+    "",
+    "01",
+    "0100", /* no level */
+    "0140"
+    "02"
+    "0002" H1 "0100" H2, /* 64 levels */
+    "0101"
+    "00", /* an empty lowest level */
+    "0101"
+    "02"
+    "0002" H1 "0200" H2, /* offset 2 where there are 2 nodes */
+    "0101"
+    "02"
+    "0002" H1 "0000" H2, /* an offset twice */
+    "0101"
+    "02"
+    "0002" H1 "0103", /* unknown flags */
+    "0101"
+    "02"
+    "0002" H1 "0104" H2,
+    "0101"
+    "02"
+    "0001"
+    "0102" H1, /* a duplicate on the left */
+    "0101"
+    "02"
+    "0002" H1 "0100" H2 "00", /* a byte too many */
+    "0101"
+    "02"
+    "0002" H1 "0100", /* a hash missing */
+    "0101"
+    "fd0200"
+    "0002" H1 "0100" H2, /* varints longer than needed */
+    "fd0100"
+    "01"
+    "02"
+    "0002" H1 "0100" H2,
+    "ff0000000001000000"
+    "01"
+    "02"
+    "0002" H1 "0100" H2, /* height beyond 32 bits */
+    "0101"
+    "ffffffffffffffffff",
+    "0102"
+    "02"
+    "0002" H1 "0100" H2 "01"
+    "0102" H2, /* a txid on an upper level */
+};
+
 static void malformed_bumps_are_refused(void **state)
 {
     (void)state;
-    static const char *const refused[] = {
-        "",
-        "01",
-        "0100", /* no level */
-        "0140"
-        "02"
-        "0002" H1 "0100" H2, /* 64 levels */
-        "0101"
-        "00", /* an empty lowest level */
-        "0101"
-        "02"
-        "0002" H1 "0200" H2, /* offset 2 where there are 2 nodes */
-        "0101"
-        "02"
-        "0002" H1 "0000" H2, /* an offset twice */
-        "0101"
-        "02"
-        "0002" H1 "0103", /* unknown flags */
-        "0101"
-        "02"
-        "0002" H1 "0104" H2,
-        "0101"
-        "02"
-        "0001"
-        "0102" H1, /* a duplicate on the left */
-        "0101"
-        "02"
-        "0002" H1 "0100" H2 "00", /* a byte too many */
-        "0101"
-        "02"
-        "0002" H1 "0100", /* a hash missing */
-        "0101"
-        "fd0200"
-        "0002" H1 "0100" H2, /* varints longer than needed */
-        "fd0100"
-        "01"
-        "02"
-        "0002" H1 "0100" H2,
-        "ff0000000001000000"
-        "01"
-        "02"
-        "0002" H1 "0100" H2, /* height beyond 32 bits */
-        "0101"
-        "ffffffffffffffffff",
-        "0102"
-        "02"
-        "0002" H1 "0100" H2 "01"
-        "0102" H2, /* a txid on an upper level */
-    };
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     struct es_bump bump;
     assert_true(parse_hex(arena,
@@ -301,8 +302,8 @@ static void malformed_bumps_are_refused(void **state)
                           "02"
                           "0002" H1 "0101",
                           &bump));
-    for (size_t i = 0; i < ES_ARRAY_LEN(refused); i++) {
-        assert_false(parse_hex(arena, refused[i], &bump));
+    for (size_t i = 0; i < ES_ARRAY_LEN(malformed_bumps); i++) {
+        assert_false(parse_hex(arena, malformed_bumps[i], &bump));
     }
     ES_CLEANUP(es_buf_done) struct es_buf long_input = ES_BUF_INIT;
     es_buf_add_zeros(&long_input, ES_BUMP_SIZE_MAX + 1);

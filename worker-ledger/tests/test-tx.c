@@ -224,59 +224,60 @@ static void truncated_or_longer_transactions_are_refused(void **state)
     "00"                                                                                           \
     "ffffffff"
 
+static const char *const malformed_transactions[] = {
+    "0100000000"
+    "00"
+    "00000000",
+    "01000000"
+    "01" NULL_INPUT "00"
+    "00000000", /* no output */
+    "01000000"
+    "00"
+    "01"
+    "0000000000000000"
+    "00"
+    "00000000", /* no input */
+    "01000000"
+    "fd0100" NULL_INPUT "01"
+    "0000000000000000"
+    "00"
+    "00000000",
+    "01000000"
+    "01" NULL_INPUT "fd0100"
+    "0000000000000000"
+    "00"
+    "00000000",
+    "01000000"
+    "ffffffffffffffffff" NULL_INPUT "01"
+    "0000000000000000"
+    "00"
+    "00000000",
+    "01000000"
+    "01" NULL_INPUT "01"
+    "0140075af0750700"
+    "00"
+    "00000000", /* 21e14 + 1 */
+    "01000000"
+    "01" NULL_INPUT "02"
+    "0040075af0750700"
+    "00"
+    "0100000000000000"
+    "00"
+    "00000000",
+    "01000000"
+    "01" NULL_INPUT "01"
+    "0000000000000000"
+    "feffffffff"
+    "00000000",
+    "010000000000000000ef01" NULL_INPUT "01"
+    "0000000000000000"
+    "00"
+    "00000000",
+};
+
 static void malformed_transactions_are_refused(void **state)
 {
     (void)state;
-    static const char *const refused[] = {
-        "0100000000"
-        "00"
-        "00000000",
-        "01000000"
-        "01" NULL_INPUT "00"
-        "00000000", /* no output */
-        "01000000"
-        "00"
-        "01"
-        "0000000000000000"
-        "00"
-        "00000000", /* no input */
-        "01000000"
-        "fd0100" NULL_INPUT "01"
-        "0000000000000000"
-        "00"
-        "00000000",
-        "01000000"
-        "01" NULL_INPUT "fd0100"
-        "0000000000000000"
-        "00"
-        "00000000",
-        "01000000"
-        "ffffffffffffffffff" NULL_INPUT "01"
-        "0000000000000000"
-        "00"
-        "00000000",
-        "01000000"
-        "01" NULL_INPUT "01"
-        "0140075af0750700"
-        "00"
-        "00000000", /* 21e14 + 1 */
-        "01000000"
-        "01" NULL_INPUT "02"
-        "0040075af0750700"
-        "00"
-        "0100000000000000"
-        "00"
-        "00000000",
-        "01000000"
-        "01" NULL_INPUT "01"
-        "0000000000000000"
-        "feffffffff"
-        "00000000",
-        "010000000000000000ef01" NULL_INPUT "01"
-        "0000000000000000"
-        "00"
-        "00000000",
-    };
     static const char accepted[] = "01000000"
                                    "01" NULL_INPUT "01"
                                    "0040075af0750700"
@@ -285,8 +286,8 @@ static void malformed_transactions_are_refused(void **state)
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     struct es_tx tx = parse(arena, accepted);
     assert_true(tx.outputs[0].satoshis == ES_TX_SATOSHIS_MAX);
-    for (size_t i = 0; i < ES_ARRAY_LEN(refused); i++) {
-        struct es_script raw = from_hex(arena, refused[i]);
+    for (size_t i = 0; i < ES_ARRAY_LEN(malformed_transactions); i++) {
+        struct es_script raw = from_hex(arena, malformed_transactions[i]);
         assert_false(es_tx_parse(arena, raw.bytes, raw.length, &tx));
     }
     assert_false(es_tx_parse(arena, NULL, 0, &tx));

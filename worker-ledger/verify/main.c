@@ -46,7 +46,8 @@ static void print_tame(const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
         unsigned char byte = (unsigned char)*c;
-        bool second_control = byte == 0xC2 && (unsigned char)c[1] < 0xA0;
+        bool second_control =
+            byte == 0xC2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xA0;
         if (second_control) {
             c++;
         }

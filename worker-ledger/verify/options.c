@@ -77,9 +77,8 @@ static bool add_keys_of_file(struct es_options *options, const char *path)
                       path, strerror(errno));
         return false;
     }
-    char *rest = NULL;
-    char *line = strtok_r((char *)content.data, "\n", &rest);
-    for (; line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    char *rest = (char *)content.data; /* NULL when the file is empty: then there is no line */
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
         const char *text = es_trim(line);
         if (text[0] != '\0' && text[0] != '#' && !add_key(options, text)) {
             (void)fprintf(stderr, "eldersafe-verify: %s holds a line that is no log key\n", path);

@@ -8,7 +8,9 @@
  *
  * What a good report means: the event with this salt is leaf LEAF_INDEX of the log whose key was
  * given, under a checkpoint that a transaction of this block commits to. A block is known by its
- * proof of work alone unless a pinned block is given and the receipt carries the headers since.
+ * proof of work alone unless a pinned block is given and the receipt carries the headers since, and
+ * its height is the receipt's word until then. A pending receipt proves nothing yet; a sealed one
+ * rests on the log's signature alone.
  */
 #pragma once
 
