@@ -16,7 +16,8 @@
  * The key of an entry is SipHash-2-4 with 128 bits of output over the whole token, under a key that
  * is drawn at start and never leaves the process. SipHash is a pseudo-random function: who does not
  * know the key cannot find a text that hits another token's entry better than by guessing 128 bits.
- * BLAKE2b would do the same for three times the time (see the timing test in test-token.c).
+ * BLAKE2b, keyed and cut to 128 bits, would do the same for four times the time: 0.65 µs instead of
+ * 0.16 µs for a token of 430 characters (tests/bench/ed25519-bench.c prints these figures).
  */
 struct token_hash {
     uint64_t words[2];

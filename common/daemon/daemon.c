@@ -107,8 +107,7 @@ void es_daemon_request_stop(enum es_exit status)
     (void)kill(getpid(), SIGTERM);
 }
 
-/* --- arguments ---------------------------------------------------------------------------------
- */
+/* --- arguments ------------------------------------------------------------------------------- */
 
 static void print_help(const struct es_daemon *daemon)
 {
@@ -208,8 +207,7 @@ static bool read_arguments(const struct es_daemon *daemon, int argc, char **argv
     return true;
 }
 
-/* --- configuration -----------------------------------------------------------------------------
- */
+/* --- configuration --------------------------------------------------------------------------- */
 
 static bool load_config(const struct es_daemon *daemon)
 {
@@ -239,8 +237,7 @@ static bool open_log(const struct es_daemon *daemon)
     return es_log_open(daemon->name, (enum es_log_level)common.log_level, common.log_file);
 }
 
-/* --- signals -----------------------------------------------------------------------------------
- */
+/* --- signals --------------------------------------------------------------------------------- */
 
 static sigset_t our_signals(void)
 {
@@ -279,8 +276,7 @@ static void take_signal(const struct es_daemon *daemon, int64_t wait_us)
     }
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 /* Feed the watchdog while the workers make progress; say so once when they stop doing so. */
 static void feed_watchdog(const struct es_daemon *daemon, void *app, bool *was_alive)

@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/json/json.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,8 +63,16 @@ bool es_ready_file_write(const char *path)
     const char *new_path = es_buf_str(&beside);
     ES_CLEANUP(es_close_p)
     int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    return fd >= 0 && write(fd, line.data, line.length) == (ssize_t)line.length &&
-           rename(new_path, path) == 0;
+    if (fd < 0) {
+        return false;
+    }
+    if (write(fd, line.data, line.length) == (ssize_t)line.length && rename(new_path, path) == 0) {
+        return true;
+    }
+    int why = errno;
+    (void)unlink(new_path);
+    errno = why;
+    return false;
 }
 
 void es_ready_file_remove(const char *path)

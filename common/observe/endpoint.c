@@ -141,6 +141,30 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
     return true;
 }
 
+static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer *answer)
+{
+    size_t length = answer->body.length;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(length, ES_STEAL(answer->body.data), MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    enum MHD_Result queued = add_headers(response, answer)
+                                 ? MHD_queue_response(connection, answer->status, response)
+                                 : MHD_NO;
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static bool has_body(struct MHD_Connection *connection)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length") != NULL ||
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
+}
+
+/* Called for each step of a request. An answer to the first call, when only the headers are there,
+ * makes libmicrohttpd close the connection: that is for requests with a body, which nobody reads.
+ */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **request_context)
@@ -148,22 +172,15 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     (void)version;
     (void)upload;
     (void)upload_size;
-    (void)request_context;
     const struct es_endpoint *endpoint = context;
+    bool first_call = *request_context == NULL;
+    *request_context = context; /* any value but NULL */
+    if (first_call && !has_body(connection)) {
+        return MHD_YES;
+    }
     struct answer answer = {.status = STATUS_OK, .type = JSON_TYPE, .body = ES_BUF_INIT};
     find_answer(&endpoint->config, method, path, &answer);
-    size_t length = answer.body.length;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(length, ES_STEAL(answer.body.data), MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        return MHD_NO;
-    }
-    /* Answered before any body is read: with one on its way the connection is closed after. */
-    enum MHD_Result queued = add_headers(response, &answer)
-                                 ? MHD_queue_response(connection, answer.status, response)
-                                 : MHD_NO;
-    MHD_destroy_response(response);
-    return queued;
+    return send_answer(connection, &answer);
 }
 
 /* HOST ("127.0.0.1", "[::1]") with PORT, when it is a loopback address. */

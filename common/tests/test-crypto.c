@@ -18,8 +18,7 @@
 #define SOMEBODY   65534 /* nobody */
 #define SECRET_MAX 4096
 
-/* --- key files ----------------------------------------------------------------------------------
- */
+/* --- key files ------------------------------------------------------------------------------- */
 
 static char folder[sizeof("/tmp/eldersafe-crypto-XXXXXX")];
 static char *path;
@@ -180,8 +179,7 @@ static void a_text_secret_is_read_without_its_line_end(void **state)
     es_secret_free(NULL);
 }
 
-/* --- look-ups -----------------------------------------------------------------------------------
- */
+/* --- look-ups -------------------------------------------------------------------------------- */
 
 static void a_lookup_is_the_hmac_of_kind_and_text(void **state)
 {
@@ -287,8 +285,7 @@ static void J4_4_mail_addresses_have_one_normal_form(void **state)
     assert_false(es_normal_email(longest, normal, sizeof(normal)));
 }
 
-/* --- sealed boxes -------------------------------------------------------------------------------
- */
+/* --- sealed boxes ---------------------------------------------------------------------------- */
 
 struct box_keys {
     unsigned char public_key[ES_SEAL_KEY_SIZE];

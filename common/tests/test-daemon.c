@@ -7,7 +7,6 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/daemon/fault.h"
 #include "common/observe/log.h"
 #include "common/tests/unit.h"
 
@@ -32,8 +31,7 @@
 #define WATCHDOG_USEC   "100000"
 #define SILENCE_US      (400 * ES_US_PER_MS) /* eight times the pause between feedings */
 
-/* --- the daemon under test ----------------------------------------------------------------------
- */
+/* --- the daemon under test ------------------------------------------------------------------- */
 
 struct settings {
     const char *database;
@@ -48,7 +46,6 @@ struct script {
     bool worker_gives_up;
     bool finds_a_bug;
     atomic_llong seen_now_us;
-    atomic_int passages;
 };
 
 static struct script *script;
@@ -160,8 +157,7 @@ static const struct es_daemon daemon_under_test = {
     .flag_count = ES_ARRAY_LEN(flags),
 };
 
-/* --- what stands around it ----------------------------------------------------------------------
- */
+/* --- what stands around it ------------------------------------------------------------------- */
 
 static struct stage {
     char folder[sizeof("/tmp/eldersafe-daemon-XXXXXX")];
@@ -325,8 +321,7 @@ static void stop_child(void)
     assert_int_equal(kill(stage.child, SIGTERM), 0);
 }
 
-/* --- the stories --------------------------------------------------------------------------------
- */
+/* --- the stories ----------------------------------------------------------------------------- */
 
 static void a_daemon_starts_in_order_tells_it_is_ready_and_stops_in_reverse(void **state)
 {
@@ -520,42 +515,6 @@ static void N12_a_fault_point_ends_the_process_at_once(void **state)
     assert_int_equal(access(stage.ready, F_OK), 0); /* as after kill -9, nothing was tidied up */
 }
 
-static void N12_the_nth_passage_counts_and_only_listed_points_can_be_armed(void **state)
-{
-    (void)state;
-    static const char *const refused[] = {"",
-                                          "no.such",
-                                          "daemon.starte",
-                                          "daemon.started:",
-                                          "daemon.started:0",
-                                          "daemon.started:-1",
-                                          "daemon.started:2x",
-                                          "daemon.started 2"};
-    for (size_t i = 0; i < ES_ARRAY_LEN(refused); i++) {
-        assert_false(es_fault_arm(refused[i]));
-    }
-    es_fault_point("daemon.started"); /* nothing is armed */
-    pid_t child = fork();
-    if (child == 0) {
-        if (!es_fault_arm("daemon.started:3")) {
-            _exit(1);
-        }
-        es_fault_point("daemon.started");
-        es_fault_point("daemon.stopping");
-        es_fault_point("daemon.started");
-        atomic_store(&script->passages, 2);
-        es_fault_point("daemon.started");
-        _exit(2);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(WEXITSTATUS(status), ES_EXIT_FAULT);
-    assert_int_equal(atomic_load(&script->passages), 2);
-    assert_true(es_fault_arm("daemon.started:1000000000000"));
-    assert_true(es_fault_arm(NULL));
-    es_fault_point("daemon.started");
-}
-
 static void tests_can_move_the_clock_and_make_bugs_deadly(void **state)
 {
     (void)state;
@@ -608,7 +567,6 @@ int main(void)
         ON_STAGE(a_hang_up_opens_the_log_anew),
         ON_STAGE(the_watchdog_is_fed_only_while_the_workers_make_progress),
         ON_STAGE(N12_a_fault_point_ends_the_process_at_once),
-        ON_STAGE(N12_the_nth_passage_counts_and_only_listed_points_can_be_armed),
         ON_STAGE(tests_can_move_the_clock_and_make_bugs_deadly),
         ON_STAGE(a_file_that_cannot_be_written_is_named),
     };

@@ -92,8 +92,7 @@ static void the_watchdog_is_fed_at_half_its_interval(void **state)
     assert_int_equal(es_notify_watchdog_interval_us(), 0);
 }
 
-/* --- socket passing: in a child, because descriptors 3 and 4 have to be ours -------------------
- */
+/* --- socket passing: in a child, because descriptors 3 and 4 have to be ours ----------------- */
 
 static void put_listener_at(int wanted)
 {

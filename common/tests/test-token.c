@@ -2,13 +2,11 @@
 #include "common/crypto/token.h"
 
 #include "common/base/buf.h"
-#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
 #include "common/tests/unit.h"
 
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -102,8 +100,7 @@ static void assert_same_claims(const struct es_claims *a, const struct es_claims
     assert_int_equal(a->scope, b->scope);
 }
 
-/* --- what is signed -----------------------------------------------------------------------------
- */
+/* --- what is signed -------------------------------------------------------------------------- */
 
 static void a_token_says_what_was_signed(void **state)
 {
@@ -197,8 +194,7 @@ static void RFC_8037_the_appendix_token_is_not_one_of_ours(void **state)
     assert_int_equal(verify(&token), ES_TOKEN_MALFORMED);
 }
 
-/* --- when it is valid ---------------------------------------------------------------------------
- */
+/* --- when it is valid ------------------------------------------------------------------------ */
 
 static void E48_a_token_passes_at_23_59_59_and_is_refused_at_24_00_01(void **state)
 {
@@ -225,8 +221,7 @@ static void E48_a_token_passes_at_23_59_59_and_is_refused_at_24_00_01(void **sta
     }
 }
 
-/* --- what is refused ----------------------------------------------------------------------------
- */
+/* --- what is refused ------------------------------------------------------------------------- */
 
 /* HEADER and PAYLOAD as they are, correctly signed with the ring's key. */
 static struct es_buf sign_texts(const char *header, const char *payload)
@@ -432,8 +427,7 @@ static void E111_a_signature_of_another_key_is_refused(void **state)
     (void)es_signer_free(other);
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 static void keys_rotate_with_two_valid_at_once(void **state)
 {
@@ -502,176 +496,6 @@ static void the_public_keys_are_a_json_web_key_set(void **state)
     assert_memory_equal(kid, hex, 8);
 }
 
-/* --- the cache ----------------------------------------------------------------------------------
- */
-
-static void a_token_seen_before_is_known_with_all_its_claims(void **state)
-{
-    (void)state;
-    struct es_token_cache *cache = es_token_cache_new(1024);
-    struct es_claims claims = some_claims();
-    struct es_claims got;
-    static const enum es_scope scopes[] = {ES_SCOPE_SESSION, ES_SCOPE_SIGNAL};
-    for (size_t i = 0; i < ES_ARRAY_LEN(scopes); i++) {
-        claims.scope = scopes[i];
-        ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
-        const char *text = es_buf_str(&token);
-        assert_false(es_token_cache_get(cache, text, token.length, NOW_S, &got));
-        es_token_cache_put(cache, text, token.length, &claims);
-        assert_true(es_token_cache_get(cache, text, token.length, NOW_S, &got));
-        assert_same_claims(&got, &claims);
-        assert_false(es_token_cache_get(cache, text, token.length - 1, NOW_S, &got));
-        token.data[token.length - 1] ^= 1;
-        assert_false(es_token_cache_get(cache, text, token.length, NOW_S, &got));
-    }
-    (void)es_token_cache_free(cache);
-}
-
-static void E48_the_cache_does_not_prolong_a_token(void **state)
-{
-    (void)state;
-    struct es_token_cache *cache = es_token_cache_new(8);
-    struct es_claims claims = some_claims();
-    struct es_claims got;
-    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
-    const char *text = es_buf_str(&token);
-    int64_t end_s = ISSUED_AT_S + LIFETIME_S;
-    es_token_cache_put(cache, text, token.length, &claims);
-    assert_true(es_token_cache_get(cache, text, token.length, end_s - 1, &got));
-    assert_false(es_token_cache_get(cache, text, token.length, end_s, &got));
-    /* It is forgotten, not only refused. */
-    assert_false(es_token_cache_get(cache, text, token.length, end_s - 1, &got));
-    (void)es_token_cache_free(cache);
-}
-
-static void claims_that_do_not_fit_an_entry_are_not_cached_wrongly(void **state)
-{
-    (void)state;
-    struct es_token_cache *cache = es_token_cache_new(8);
-    struct es_claims got;
-    struct es_claims far_off = some_claims();
-    far_off.issued_at_s = INT64_C(1) << 32;
-    far_off.expires_at_s = far_off.issued_at_s + 1;
-    es_token_cache_put(cache, "far", 3, &far_off);
-    assert_false(es_token_cache_get(cache, "far", 3, NOW_S, &got));
-    struct es_claims endless = some_claims();
-    endless.expires_at_s = endless.issued_at_s + (INT64_C(1) << 31);
-    es_token_cache_put(cache, "endless", 7, &endless);
-    assert_false(es_token_cache_get(cache, "endless", 7, NOW_S, &got));
-    endless.expires_at_s--;
-    es_token_cache_put(cache, "endless", 7, &endless);
-    assert_true(es_token_cache_get(cache, "endless", 7, NOW_S, &got));
-    assert_same_claims(&got, &endless);
-    (void)es_token_cache_free(cache);
-}
-
-static void in_a_full_cache_the_least_recently_used_token_gives_way(void **state)
-{
-    (void)state;
-    struct es_token_cache *cache = es_token_cache_new(8); /* one set */
-    struct es_claims claims = some_claims();
-    struct es_claims got;
-    for (char name = 'a'; name < 'i'; name++) {
-        es_token_cache_put(cache, &name, 1, &claims);
-    }
-    assert_true(es_token_cache_get(cache, "a", 1, NOW_S, &got));
-    es_token_cache_put(cache, "i", 1, &claims);
-    assert_true(es_token_cache_get(cache, "a", 1, NOW_S, &got));
-    assert_false(es_token_cache_get(cache, "b", 1, NOW_S, &got));
-    /* To put what is there makes it the most recent and drops nobody. */
-    es_token_cache_put(cache, "c", 1, &claims);
-    for (char name = 'c'; name <= 'i'; name++) {
-        assert_true(es_token_cache_get(cache, &name, 1, NOW_S, &got));
-    }
-    (void)es_token_cache_free(cache);
-}
-
-static void a_cache_of_the_usual_size_holds_nearly_that_many_tokens(void **state)
-{
-    (void)state;
-    enum { ENTRIES = 65536, TOKENS = ENTRIES / 2 };
-    struct es_token_cache *cache = es_token_cache_new(ENTRIES);
-    struct es_claims claims = some_claims();
-    struct es_claims got;
-    size_t known = 0;
-    for (int32_t i = 0; i < TOKENS; i++) {
-        es_token_cache_put(cache, (const char *)&i, sizeof(i), &claims);
-    }
-    for (int32_t i = 0; i < TOKENS; i++) {
-        known += es_token_cache_get(cache, (const char *)&i, sizeof(i), NOW_S, &got);
-    }
-    /* Half full, sets of eight lose 2 % (Poisson with mean 4: P(more than 8) weighted). */
-    assert_true(known > TOKENS * 95 / 100);
-    (void)es_token_cache_free(cache);
-}
-
-#define CACHE_THREADS 8
-#define CACHE_ROUNDS  20000
-#define CACHE_TOKENS  200
-
-static void *use_cache(void *context)
-{
-    struct es_token_cache *cache = context;
-    struct es_claims claims = some_claims();
-    struct es_claims got;
-    for (int i = 0; i < CACHE_ROUNDS; i++) {
-        int64_t name = i % CACHE_TOKENS + 1;
-        claims.member_id = name;
-        if (!es_token_cache_get(cache, (const char *)&name, sizeof(name), NOW_S, &got)) {
-            es_token_cache_put(cache, (const char *)&name, sizeof(name), &claims);
-        } else if (got.member_id != name) {
-            return context; /* somebody else's claims */
-        }
-    }
-    return NULL;
-}
-
-static void many_threads_never_get_each_others_claims(void **state)
-{
-    (void)state;
-    pthread_t threads[CACHE_THREADS];
-    struct es_token_cache *cache = es_token_cache_new(64); /* small: entries come and go */
-    for (size_t i = 0; i < CACHE_THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, use_cache, cache), 0);
-    }
-    for (size_t i = 0; i < CACHE_THREADS; i++) {
-        void *mixed_up = NULL;
-        assert_int_equal(pthread_join(threads[i], &mixed_up), 0);
-        assert_null(mixed_up);
-    }
-    (void)es_token_cache_free(cache);
-}
-
-static void a_hit_costs_far_less_than_a_verification(void **state)
-{
-    (void)state;
-    enum { REPEATS = 20, ROUNDS = 50 };
-    struct es_token_cache *cache = es_token_cache_new(1024);
-    struct es_claims claims = some_claims();
-    ES_CLEANUP(es_buf_done) struct es_buf token = sign(&claims);
-    const char *text = es_buf_str(&token);
-    int64_t best_hits_us = INT64_MAX;
-    int64_t best_checks_us = INT64_MAX;
-    es_token_cache_put(cache, text, token.length, &claims);
-    for (int repeat = 0; repeat < REPEATS; repeat++) {
-        int64_t start_us = es_clock_mono_us();
-        for (int i = 0; i < ROUNDS; i++) {
-            assert_true(es_token_cache_get(cache, text, token.length, NOW_S, &claims));
-        }
-        int64_t middle_us = es_clock_mono_us();
-        for (int i = 0; i < ROUNDS; i++) {
-            assert_int_equal(verify(&token), ES_TOKEN_OK);
-        }
-        int64_t end_us = es_clock_mono_us();
-        best_hits_us = middle_us - start_us < best_hits_us ? middle_us - start_us : best_hits_us;
-        best_checks_us = end_us - middle_us < best_checks_us ? end_us - middle_us : best_checks_us;
-    }
-    print_message("hit %.2f us, verification %.2f us\n", (double)best_hits_us / ROUNDS,
-                  (double)best_checks_us / ROUNDS);
-    assert_true(best_hits_us * 5 < best_checks_us);
-    (void)es_token_cache_free(cache);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,13 +512,6 @@ int main(void)
         cmocka_unit_test(keys_rotate_with_two_valid_at_once),
         cmocka_unit_test(a_ring_holds_four_different_keys),
         cmocka_unit_test(the_public_keys_are_a_json_web_key_set),
-        cmocka_unit_test(a_token_seen_before_is_known_with_all_its_claims),
-        cmocka_unit_test(E48_the_cache_does_not_prolong_a_token),
-        cmocka_unit_test(claims_that_do_not_fit_an_entry_are_not_cached_wrongly),
-        cmocka_unit_test(in_a_full_cache_the_least_recently_used_token_gives_way),
-        cmocka_unit_test(a_cache_of_the_usual_size_holds_nearly_that_many_tokens),
-        cmocka_unit_test(many_threads_never_get_each_others_claims),
-        cmocka_unit_test(a_hit_costs_far_less_than_a_verification),
     };
     return cmocka_run_group_tests_name("token", tests, make_keys, free_keys);
 }

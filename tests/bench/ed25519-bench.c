@@ -1,27 +1,27 @@
 /*
  * Which library verifies Ed25519 signatures faster here, and which keyed hash of a token is
- * cheaper? Prints the figures that common/crypto/token.c and token-cache.c quote. Stands alone:
+ * cheaper? Prints the figures that common/crypto/token.c and token-cache.c quote. Needs no other
+ * part of the suite than its clock:
  *
- *     gcc -O2 tests/bench/ed25519-bench.c -lsodium -lcrypto -o build/ed25519-bench
- *     build/ed25519-bench
+ *     gcc -O2 -D_GNU_SOURCE -I. tests/bench/ed25519-bench.c common/base/c[li]*.c \
+ *         -lsodium -lcrypto -o build/ed25519-bench && build/ed25519-bench
  *
  * Both get what a token check has: a 32-byte public key known long before, a message of a token's
  * size. OpenSSL is given every help it takes: key and context are made once and reused.
  */
+#include "common/base/clock.h"
+
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define MESSAGE_SIZE 340 /* header and payload of a token */
 #define TOKEN_SIZE   430 /* with the signature */
 #define ROUNDS       20000
 #define REPEATS      5
-#define NS_PER_S     1e9
-#define NS_PER_US    1e3
 
 struct subject {
     unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
@@ -80,26 +80,19 @@ static bool blake2b(struct subject *subject)
                               crypto_generichash_KEYBYTES) == 0;
 }
 
-static double now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * NS_PER_S + (double)now.tv_nsec;
-}
-
 /* The best of REPEATS runs: what the machine can do when nothing else disturbs it. */
 static double best_us(operation *run, struct subject *subject)
 {
     double best = 0;
     for (int repeat = 0; repeat < REPEATS; repeat++) {
-        double before = now_ns();
+        int64_t before_us = es_clock_mono_us();
         for (int i = 0; i < ROUNDS; i++) {
             if (!run(subject)) {
                 (void)fputs("a signature was refused\n", stderr);
                 exit(EXIT_FAILURE);
             }
         }
-        double each = (now_ns() - before) / ROUNDS / NS_PER_US;
+        double each = (double)(es_clock_mono_us() - before_us) / ROUNDS;
         best = repeat == 0 || each < best ? each : best;
     }
     return best;

@@ -1,0 +1,34 @@
+// One run of wrk, and what it cost whom.
+
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { cpuSeconds, machineBusy } from './usage.js';
+import { BENCH } from './world.js';
+
+const run = promisify(execFile);
+const THREADS = 2;
+const CONNECTIONS = 128;
+const TIMEOUT_S = 10;
+
+/**
+ * Loads URL/api/signal for SECONDS. PIDS: { name: process id } whose processor time is wanted.
+ * Yields { answered, refused, broken, seconds, p50, p99 (ms), exhausted, cpu: { name: seconds }, busy }.
+ */
+export async function load({ url, seconds, tokenFile, first = 0, pids = {}, connections = CONNECTIONS }) {
+  const before = Object.entries(pids).map(([name, pid]) => [name, pid, cpuSeconds(pid)]);
+  const machine = machineBusy();
+  const argv = [`-t${THREADS}`, `-c${connections}`, `-d${seconds}`, '--timeout', `${TIMEOUT_S}s`, '-s', path.join(BENCH, 'signals.lua'), `${url}/api/signal`, '--', tokenFile, String(first)];
+  const { stdout } = await run('wrk', argv);
+  const result = stdout.match(/^RESULT (.*)$/m);
+  if (!result) throw new Error(`wrk said: ${stdout}`);
+  const cpu = Object.fromEntries(before.map(([name, pid, used]) => [name, cpuSeconds(pid) - used]));
+  return { ...JSON.parse(result[1]), cpu, busy: machineBusy(machine) };
+}
+
+/** The middle one of NUMBERS. */
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
