@@ -48,13 +48,13 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 # --- what is built -------------------------------------------------------------------------
 COMMON_SRC := $(wildcard common/*/*.c)
 COMMON_SRC := $(filter-out common/tests/%,$(COMMON_SRC))
-TIER1_SRC  := $(filter-out tier1-core/main-%,$(wildcard tier1-core/*.c tier1-core/http/*.c \
-              tier1-core/domain/*.c tier1-core/db/*.c tier1-core/notify/*.c))
-LEDGER_SRC := $(filter-out worker-ledger/main-%,$(wildcard worker-ledger/*.c worker-ledger/log/*.c \
-              worker-ledger/chain/*.c worker-ledger/db/*.c worker-ledger/auditor/*.c))
+TIER1_SRC  := $(filter-out tier1-core/main-% tier1-core/tests/%,$(wildcard tier1-core/*.c \
+              tier1-core/*/*.c))
+LEDGER_SRC := $(filter-out worker-ledger/main-% worker-ledger/tests/% worker-ledger/verify/%,\
+              $(wildcard worker-ledger/*.c worker-ledger/*/*.c))
 VERIFY_SRC := $(filter-out worker-ledger/verify/main.c,$(wildcard worker-ledger/verify/*.c))
 CTL_SRC    := $(filter-out deploy/ctl/main.c,$(wildcard deploy/ctl/*.c))
-TESTS_SRC  := $(filter-out common/tests/test-%,$(wildcard common/tests/*.c))
+TESTS_SRC  := $(filter-out common/tests/test-% common/tests/bench-%,$(wildcard common/tests/*.c))
 
 LIB    := $(BUILD)/libeldersafe.a
 TIER1  := $(BUILD)/libtier1.a
@@ -71,6 +71,8 @@ PROGRAMS := $(patsubst tier1-core/main-%.c,$(BUILD)/eldersafe-%,$(wildcard tier1
 TEST_SRC   := $(wildcard common/tests/test-*.c tier1-core/tests/test-*.c worker-ledger/tests/test-*.c \
               deploy/ctl/tests/test-*.c)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
+# Processes that integration tests run beside the daemons.
+TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 
 .PHONY: all
@@ -124,10 +126,24 @@ $(BUILD)/deploy/ctl/tests/%: $(BUILD)/obj/deploy/ctl/tests/%.o $(CTL) $(VERIFY) 
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 
+$(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 .PHONY: unit-tests check-unit
-unit-tests: $(UNIT_TESTS)
+unit-tests: $(UNIT_TESTS) $(BUILD)/eldersafectl
 check-unit: unit-tests
 	tests/run-unit $(UNIT_TESTS)
+
+# Every statement of every process against a fresh schema, as the role it is run by.
+CHECK_SQL := $(BUILD)/tests/check-sql/check-sql
+$(CHECK_SQL): $(call objects,$(wildcard tests/check-sql/*.c)) $(TIER1) $(CTL) $(VERIFY) $(LEDGER) \
+              $(TESTS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+.PHONY: check-sql
+check-sql: $(CHECK_SQL) $(BUILD)/eldersafectl
+	$(CHECK_SQL) $$(tests/check-sql/list-statements)
 
 # --- fuzzing -------------------------------------------------------------------------------
 ifeq ($(VARIANT),fuzz)
@@ -138,6 +154,46 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TIER1) $(VERIFY) $(LEDGER) $(LIB)
 fuzzers: $(FUZZERS)
 endif
 
+# Fuzzers are instrumented: they are always of the variant fuzz, whatever VARIANT says.
+FUZZ_SECONDS ?= 60
+FUZZ_BUILD   := build/fuzz
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
+
+.PHONY: check-fuzz fuzz
+check-fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=$(FUZZ_BUILD) fuzzers
+	tests/run-fuzz replay $(FUZZ_TARGETS)
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=$(FUZZ_BUILD) fuzzers
+	tests/run-fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# --- all of it -----------------------------------------------------------------------------
+# TESTS_NODE narrows check-integration: make check-integration TESTS_NODE=tests/integration/core-*.js
+TESTS_NODE ?= $(wildcard tests/source/test/*.test.js tests/harness/test/*.test.js \
+              tests/standins/*/test/*.test.js tests/integration/*.test.js)
+RINGS      := source unit sql integration fuzz
+
+.PHONY: bootstrap check check-source check-integration asan tsan run
+bootstrap:
+	deploy/bootstrap
+check: bootstrap
+	MAKE='$(MAKE)' tests/check $(RINGS)
+check-source:
+	tests/check-source
+check-integration: all $(TEST_PROGRAMS)
+	ELDERSAFE_BUILD=$(BUILD) tests/run-node integration $(TESTS_NODE)
+asan tsan:
+	MAKE='$(MAKE) VARIANT=$@' tests/check unit integration
+run: bootstrap
+	@$(MAKE) --no-print-directory all
+	@deploy/local/run
+
+.PHONY: install deb
+install: all
+	deploy/package/install $(BUILD) $(DESTDIR)
+deb: all
+	deploy/package/build-deb $(BUILD) $(BUILD)
+
 .PHONY: format
 format:
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
@@ -147,4 +203,7 @@ clean:
 	rm -rf build
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.SECONDARY:
+# Objects made in passing are kept. Never .SECONDARY without a list: make would then leave a new
+# source out of an archive that is younger than it.
+.SECONDARY: $(call objects,$(TEST_SRC) $(wildcard tests/fuzz/*.c tests/programs/*.c tier1-core/main-*.c \
+              worker-ledger/main-*.c))

@@ -42,7 +42,7 @@ GRANT EXECUTE ON FUNCTION anchor.leaf_status(bigint[]), anchor.receipt(bigint), 
     TO eldersafe_core;
 GRANT SELECT ON pay.balances TO eldersafe_core;
 GRANT SELECT, INSERT ON bus.outbox TO eldersafe_core;
-GRANT SELECT, UPDATE (written_by, event_id, moved_at) ON bus.relay_position TO eldersafe_core;
+GRANT SELECT, UPDATE (passed, target, event_id, moved_at) ON bus.relay_position TO eldersafe_core;
 
 -- --- eldersafe-notify: takes events, keeps messages ---------------------------------------------
 GRANT USAGE ON SCHEMA bus, vault TO eldersafe_notify;
@@ -66,7 +66,7 @@ GRANT SELECT, INSERT, UPDATE (best) ON anchor.headers TO eldersafe_ledger;
 GRANT SELECT, INSERT, UPDATE, DELETE ON anchor.unanchored TO eldersafe_ledger;
 GRANT SELECT ON anchor.rewarded TO eldersafe_ledger;
 GRANT EXECUTE ON FUNCTION anchor.queue_age(), pay.post_rewards(bigint) TO eldersafe_ledger;
-GRANT INSERT ON bus.outbox TO eldersafe_ledger;
+GRANT SELECT (event_id), INSERT ON bus.outbox TO eldersafe_ledger;
 
 -- --- eldersafe-auditor: reads everything but secrets --------------------------------------------
 GRANT USAGE ON SCHEMA core, anchor, pay, bus, vault TO eldersafe_auditor;

@@ -17,7 +17,7 @@ static bool load_signer(struct app *app, struct es_buf *error)
     app->signer = es_signer_new(seed);
     sodium_memzero(seed, sizeof(seed));
     app->key_ring = es_key_ring_new();
-    return es_key_ring_add(app->key_ring, es_signer_public_key(app->signer));
+    return es_key_ring_add_signer(app->key_ring, app->signer);
 }
 
 /* While keys rotate, tokens of the key before stay valid. */
@@ -52,8 +52,8 @@ bool keys_load(struct app *app, struct es_buf *error)
 
 void keys_wipe(struct app *app)
 {
+    app->key_ring = es_key_ring_free(app->key_ring); /* it refers to the signer */
     app->signer = es_signer_free(app->signer);
-    app->key_ring = es_key_ring_free(app->key_ring);
     es_secret_free_p(&app->redis_password);
     app->redis_password = NULL;
     sodium_memzero(&app->lookup_key, sizeof(app->lookup_key));

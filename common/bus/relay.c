@@ -2,7 +2,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/base/text.h"
 #include "common/bus/due.h"
 #include "common/bus/link.h"
 #include "common/bus/stream.h"
@@ -16,16 +15,16 @@
 #define GROUP             "relay"
 #define CHANNEL           "eldersafe_bus"             /* the trigger on bus.outbox notifies it */
 #define LEADER_LOCK       INT64_C(0x65735f72656c6179) /* "es_relay" */
-#define TRANSACTION_SIZE  21                          /* xid8 as decimal text with its NUL */
 #define STANDBY_PERIOD_MS 1000
-#define SHORTEST_WAIT_MS  20
-#define LONGEST_WAIT_MS   1000
+#define WAIT_MS           500
 #define SURVEY_PERIOD_US  (5 * ES_US_PER_S)
 #define TRIM_PERIOD_US    (10 * ES_US_PER_S)
 #define STUCK_AFTER_US    (60 * ES_US_PER_S) /* a round has a handful of calls, seconds each */
 
+/* As in bus.relay_position. */
 struct position {
-    char written_by[TRANSACTION_SIZE];
+    char *passed; /* owned, as target: snapshots as text */
+    char *target; /* NULL: no batch is under way */
     int64_t event_id;
 };
 
@@ -37,7 +36,6 @@ struct es_relay {
     struct es_link database_link;
     int64_t leading_as; /* server process of the session that holds the lock; 0: none */
     struct position position;
-    int64_t wait_ms;
     struct es_due survey;
     struct es_due trim;
     atomic_bool leading;
@@ -63,7 +61,8 @@ static bool database_did(struct es_relay *relay, enum es_db_result result)
 static const struct es_db_statement lead_statement = {
     .name = "bus_lead",
     .sql = "SELECT CASE WHEN pg_backend_pid() = $2 THEN true ELSE pg_try_advisory_lock($1) END"
-           " AS leading, pg_backend_pid() AS session, p.written_by::text AS written_by, p.event_id"
+           " AS leading, pg_backend_pid() AS session,"
+           " p.passed::text AS passed, p.target::text AS target, p.event_id"
            " FROM bus.relay_position p WHERE p.stream = $3",
     .params = "iit",
 };
@@ -74,11 +73,21 @@ static const struct es_db_statement adopt_statement = {
     .params = "",
 };
 
-static bool read_position(const struct es_db_rows *rows, size_t row, struct position *ret_position)
+static void forget_position(struct position *position)
 {
-    const char *written_by = es_db_text(rows, row, "written_by");
-    ret_position->event_id = es_db_i64(rows, row, "event_id");
-    return es_copy_str(ret_position->written_by, sizeof(ret_position->written_by), written_by);
+    free(position->passed);
+    free(position->target);
+    *position = (struct position){.passed = NULL};
+}
+
+static void read_position(const struct es_db_rows *rows, struct position *position)
+{
+    forget_position(position);
+    position->passed = es_strdup(es_db_text(rows, 0, "passed"));
+    position->event_id = es_db_i64(rows, 0, "event_id");
+    if (!es_db_is_null(rows, 0, "target")) {
+        position->target = es_strdup(es_db_text(rows, 0, "target"));
+    }
 }
 
 /* First thing after taking over. */
@@ -113,28 +122,49 @@ static bool lead(struct es_relay *relay)
         return false;
     }
     int64_t session = es_db_i64(rows, 0, "session");
-    bool leading = es_db_bool(rows, 0, "leading") && read_position(rows, 0, &relay->position);
+    bool leading = es_db_bool(rows, 0, "leading");
+    read_position(rows, &relay->position);
     bool is_new = leading && session != relay->leading_as;
     set_leading(relay, leading ? session : 0);
     return leading && (!is_new || take_office(relay));
 }
 
 /* --- publishing ---------------------------------------------------------------------------- */
+/*
+ * A batch is what one snapshot (target, by default the present one) shows and an earlier one
+ * (passed) did not; $3 is the last event of it that is published. New events were written by
+ * transactions that had not begun by "passed" or were running then; the index on written_by finds
+ * the first of them. From there on the primary key is read, past younger ones that were published.
+ */
 static const struct es_db_statement fetch_statement = {
     .name = "bus_unpublished",
-    .sql = "SELECT o.event_id, o.written_by::text AS written_by, o.topic FROM bus.outbox o"
-           " WHERE (o.written_by, o.event_id) > ($1::text::xid8, $2)"
-           " AND o.written_by < pg_snapshot_xmin(pg_current_snapshot())"
-           " ORDER BY o.written_by, o.event_id LIMIT $3",
-    .params = "tii",
+    .sql = "WITH span AS MATERIALIZED ("
+           "  SELECT $1::text::pg_snapshot AS passed,"
+           "   coalesce($2::text::pg_snapshot, pg_current_snapshot()) AS target"
+           "), fresh AS MATERIALIZED ("
+           "  SELECT o.event_id FROM bus.outbox o WHERE $3 = 0"
+           "   AND o.written_by >= (SELECT pg_snapshot_xmax(passed) FROM span)"
+           "   AND o.written_by < (SELECT pg_snapshot_xmax(target) FROM span)"
+           "  UNION ALL"
+           "  SELECT o.event_id FROM (SELECT pg_snapshot_xip(passed) AS xid FROM span) AS ran"
+           "  CROSS JOIN LATERAL (SELECT b.event_id FROM bus.outbox b WHERE $3 = 0"
+           "   AND b.written_by = ran.xid ORDER BY b.event_id LIMIT 1) AS o"
+           ") "
+           "SELECT o.event_id, o.topic, (SELECT target::text FROM span) AS target"
+           " FROM bus.outbox o WHERE o.event_id >="
+           "  CASE WHEN $3 = 0 THEN (SELECT min(event_id) FROM fresh) ELSE $3 + 1 END"
+           " AND pg_visible_in_snapshot(o.written_by, (SELECT target FROM span))"
+           " AND NOT pg_visible_in_snapshot(o.written_by, (SELECT passed FROM span))"
+           " ORDER BY o.event_id LIMIT $4",
+    .params = "ttii",
 };
 
 static const struct es_db_statement move_statement = {
     .name = "bus_move_position",
-    .sql = "UPDATE bus.relay_position SET written_by = $4::text::xid8, event_id = $5,"
-           " moved_at = clock_timestamp()"
-           " WHERE stream = $1 AND written_by = $2::text::xid8 AND event_id = $3",
-    .params = "ttiti",
+    .sql = "UPDATE bus.relay_position SET passed = $4::text::pg_snapshot,"
+           " target = $5::text::pg_snapshot, event_id = $6, moved_at = clock_timestamp()"
+           " WHERE stream = $1 AND passed::text = $2 AND event_id = $3",
+    .params = "ttitti",
 };
 
 static bool publish(struct es_relay *relay, const struct es_db_rows *rows)
@@ -156,13 +186,14 @@ static bool publish(struct es_relay *relay, const struct es_db_rows *rows)
     return es_link_note(&relay->redis_link, up, GROUP, es_buf_str(&error));
 }
 
-/* Move on to NEXT from where this relay believes to be. False: another one was there first. */
-static bool move_position(struct es_relay *relay, const struct position *next)
+/* Move on from where this relay believes to be. False: another one was there first. */
+static bool move_position(struct es_relay *relay, const char *passed, const char *target,
+                          int64_t event_id)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     if (!database_did(relay, es_db_run(relay->db, &move_statement, &rows, ES_BUS_STREAM,
-                                       relay->position.written_by, relay->position.event_id,
-                                       next->written_by, next->event_id))) {
+                                       relay->position.passed, relay->position.event_id, passed,
+                                       target, event_id))) {
         return false;
     }
     if (es_db_affected(rows) == 0) {
@@ -173,44 +204,63 @@ static bool move_position(struct es_relay *relay, const struct position *next)
     return true;
 }
 
-/* Publish one batch. False when something was in the way; *RET_COUNT is what was published. */
-static bool publish_batch(struct es_relay *relay, size_t *ret_count)
+/* Publish ROWS, which may be none: the end of a batch. False when something was in the way. */
+static bool publish_rows(struct es_relay *relay, const struct es_db_rows *rows)
+{
+    size_t count = es_db_row_count(rows);
+    if (count > 0) {
+        es_fault_point("bus.before_publish");
+        if (!publish(relay, rows)) {
+            return false;
+        }
+        es_fault_point("bus.after_publish");
+    }
+    bool more = count == ES_STREAM_MAX_BATCH;
+    const char *target = count > 0 ? es_db_text(rows, 0, "target") : relay->position.target;
+    bool moved = more ? move_position(relay, relay->position.passed, target,
+                                      es_db_i64(rows, count - 1, "event_id"))
+                      : move_position(relay, target, NULL, 0);
+    if (moved) {
+        es_fault_point("bus.after_position");
+        atomic_fetch_add(&relay->published, (long long)count);
+    }
+    return moved;
+}
+
+/* Publish what is next. False when something was in the way; *RET_ANY: there was something. */
+static bool publish_next(struct es_relay *relay, bool *ret_any)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
-    if (!database_did(relay,
-                      es_db_run(relay->db, &fetch_statement, &rows, relay->position.written_by,
-                                relay->position.event_id, (int64_t)ES_STREAM_MAX_BATCH))) {
+    if (!database_did(relay, es_db_run(relay->db, &fetch_statement, &rows, relay->position.passed,
+                                       relay->position.target, relay->position.event_id,
+                                       (int64_t)ES_STREAM_MAX_BATCH))) {
         return false;
     }
-    size_t count = es_db_row_count(rows);
-    struct position next;
-    if (count == 0) {
-        *ret_count = 0;
-        return true;
-    }
-    es_fault_point("bus.before_publish");
-    if (!read_position(rows, count - 1, &next) || !publish(relay, rows)) {
-        return false;
-    }
-    es_fault_point("bus.after_publish");
-    if (!move_position(relay, &next)) {
-        return false;
-    }
-    es_fault_point("bus.after_position");
-    relay->position = next;
-    atomic_fetch_add(&relay->published, (long long)count);
-    *ret_count = count;
-    return true;
+    *ret_any = es_db_row_count(rows) > 0 || relay->position.target != NULL;
+    return !*ret_any || publish_rows(relay, rows);
 }
 
 /* --- looking after things ------------------------------------------------------------------ */
 static const struct es_db_statement survey_statement = {
     .name = "bus_relay_survey",
-    .sql = "SELECT count(*) AS unpublished, greatest(0, coalesce(extract(epoch FROM"
-           " clock_timestamp() - min(created_at)) * 1000, 0))::bigint AS oldest_ms"
-           " FROM (SELECT o.created_at FROM bus.outbox o"
-           "  WHERE (o.written_by, o.event_id) > ($1::text::xid8, $2) LIMIT 100000) AS waiting",
-    .params = "ti",
+    .sql = "WITH position AS MATERIALIZED ("
+           "  SELECT passed, target, event_id FROM bus.relay_position WHERE stream = $1"
+           "), fresh AS MATERIALIZED ("
+           "  SELECT o.event_id, o.written_by, o.created_at FROM bus.outbox o"
+           "   WHERE o.written_by >= (SELECT pg_snapshot_xmax(passed) FROM position)"
+           "  UNION ALL"
+           "  SELECT o.event_id, o.written_by, o.created_at"
+           "  FROM (SELECT pg_snapshot_xip(passed) AS xid FROM position) AS ran"
+           "  CROSS JOIN LATERAL (SELECT * FROM bus.outbox b WHERE b.written_by = ran.xid"
+           "   ORDER BY b.event_id LIMIT 100000) AS o"
+           "  LIMIT 100000"
+           ") "
+           "SELECT count(*) AS unpublished, greatest(0, coalesce(extract(epoch FROM"
+           " clock_timestamp() - min(f.created_at)) * 1000, 0))::bigint AS oldest_ms"
+           " FROM fresh f CROSS JOIN position p"
+           " WHERE p.target IS NULL OR f.event_id > p.event_id"
+           "  OR NOT pg_visible_in_snapshot(f.written_by, p.target)",
+    .params = "t",
 };
 
 static void look_after_things(struct es_relay *relay)
@@ -220,25 +270,9 @@ static void look_after_things(struct es_relay *relay)
     }
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     if (es_due(&relay->survey, SURVEY_PERIOD_US) &&
-        database_did(relay, es_db_one(relay->db, &survey_statement, &rows,
-                                      relay->position.written_by, relay->position.event_id))) {
+        database_did(relay, es_db_one(relay->db, &survey_statement, &rows, ES_BUS_STREAM))) {
         atomic_store(&relay->unpublished, es_db_i64(rows, 0, "unpublished"));
         atomic_store(&relay->oldest_ms, es_db_i64(rows, 0, "oldest_ms"));
-    }
-}
-
-/* Wait for a commit. A notification may come before its event can be published (an older
- * transaction still runs): so after each one, and after each batch, the waits are short at first.
- */
-static void wait_for_events(struct es_relay *relay, bool published)
-{
-    if (published || es_db_wait_notify(relay->db, relay->wait_ms)) {
-        relay->wait_ms = SHORTEST_WAIT_MS;
-        return;
-    }
-    relay->wait_ms *= 2;
-    if (relay->wait_ms > LONGEST_WAIT_MS) {
-        relay->wait_ms = LONGEST_WAIT_MS;
     }
 }
 
@@ -247,17 +281,19 @@ static void wait_for_events(struct es_relay *relay, bool published)
 static bool do_round(void *context)
 {
     struct es_relay *relay = context;
-    size_t count = 0;
+    bool any = false;
     atomic_store(&relay->progress_us, es_clock_mono_us());
     if (!lead(relay)) {
         return false;
     }
-    bool done = publish_batch(relay, &count);
+    bool done = publish_next(relay, &any);
     look_after_things(relay);
-    if (!done || !es_db_connected(relay->db)) {
+    if (!done) {
         return false;
     }
-    wait_for_events(relay, count > 0);
+    if (!any) {
+        (void)es_db_wait_notify(relay->db, WAIT_MS); /* for a commit, or for what nobody told */
+    }
     return true;
 }
 
@@ -269,7 +305,6 @@ struct es_relay *es_relay_start(const struct es_relay_config *config)
     relay->redis_link = (struct es_link){.lost = "bus.redis_lost", .back = "bus.redis_back"};
     relay->database_link =
         (struct es_link){.lost = "bus.database_lost", .back = "bus.database_back"};
-    relay->wait_ms = SHORTEST_WAIT_MS;
     atomic_store(&relay->redis_up, relay->redis != NULL);
     atomic_store(&relay->database_up, true);
     atomic_store(&relay->progress_us, es_clock_mono_us());
@@ -283,6 +318,7 @@ struct es_relay *es_relay_stop(struct es_relay *relay)
         relay->ticker = es_ticker_stop(relay->ticker);
         relay->redis = es_redis_free(relay->redis);
         relay->db = es_db_free(relay->db);
+        forget_position(&relay->position);
         free(relay);
     }
     return NULL;

@@ -7,11 +7,13 @@
  * that died unnoticed), both publish, one moves the position (compare-and-swap), and the doubled
  * entries cost the consumers a look-up each (C13).
  *
- * Order and completeness (C14): events are published in the order of (writing transaction, event
- * id), and only below the oldest transaction still running, so none that commits late is passed by.
- * Events of one aggregate keep their order when each writer's first act is to lock the aggregate
- * with SELECT … FOR UPDATE: a transaction gets its number after that wait. A transaction that stays
- * open holds the stream back, not the events: consumers find what waits in PostgreSQL themselves.
+ * Order and completeness (C14): a batch is what one snapshot of the database shows and the one
+ * before it did not, in the order of the event ids. So an event that commits late is in a later
+ * batch and never passed by, a transaction that stays open holds nobody else back, and events of
+ * one aggregate keep their order: who could write the second one has seen the first one committed,
+ * so no snapshot shows the second without the first, and its id is the larger one. (Reading in the
+ * order of transaction ids keeps no such order: PostgreSQL may give a transaction its id before
+ * it waits for a row's lock.) Both rest on bus.outbox's identities being handed out uncached.
  *
  * Redis away or full: nothing is lost, the position stays, and it is tried again every second.
  * Tables: bus.outbox (read), bus.relay_position. Redis: eldersafe:bus. Unlike other library code

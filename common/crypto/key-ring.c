@@ -13,10 +13,7 @@
 
 struct es_key_ring {
     size_t count;
-    struct {
-        char kid[ES_KID_SIZE];
-        unsigned char public_key[PUBLIC_KEY_SIZE];
-    } keys[MOST_KEYS];
+    struct es_ring_key keys[MOST_KEYS];
 };
 
 void es_key_id(const unsigned char public_key[32], char ret_kid[ES_KID_SIZE])
@@ -37,27 +34,39 @@ struct es_key_ring *es_key_ring_free(struct es_key_ring *ring)
     return NULL;
 }
 
-const unsigned char *es_key_ring_find(const struct es_key_ring *ring, const char *kid)
+const struct es_ring_key *es_key_ring_find(const struct es_key_ring *ring, const char *kid)
 {
     for (size_t i = 0; i < ring->count; i++) {
         if (memcmp(ring->keys[i].kid, kid, ES_KID_LENGTH) == 0) {
-            return ring->keys[i].public_key;
+            return &ring->keys[i];
         }
     }
     return NULL;
 }
 
-bool es_key_ring_add(struct es_key_ring *ring, const unsigned char public_key[32])
+static bool add(struct es_key_ring *ring, const unsigned char *public_key,
+                const struct es_signer *signer)
 {
     char kid[ES_KID_SIZE];
     es_key_id(public_key, kid);
     if (ring->count == MOST_KEYS || es_key_ring_find(ring, kid) != NULL) {
         return false;
     }
-    memcpy(ring->keys[ring->count].kid, kid, sizeof(kid));
-    memcpy(ring->keys[ring->count].public_key, public_key, PUBLIC_KEY_SIZE);
-    ring->count++;
+    struct es_ring_key *key = &ring->keys[ring->count++];
+    memcpy(key->kid, kid, sizeof(kid));
+    memcpy(key->public_key, public_key, PUBLIC_KEY_SIZE);
+    key->signer = signer;
     return true;
+}
+
+bool es_key_ring_add(struct es_key_ring *ring, const unsigned char public_key[32])
+{
+    return add(ring, public_key, NULL);
+}
+
+bool es_key_ring_add_signer(struct es_key_ring *ring, const struct es_signer *signer)
+{
+    return add(ring, es_signer_public_key(signer), signer);
 }
 
 void es_key_ring_render_jwks(const struct es_key_ring *ring, struct es_buf *out)

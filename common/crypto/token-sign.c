@@ -1,6 +1,7 @@
 #include "common/crypto/token.h"
 
 #include "common/base/mem.h"
+#include "common/crypto/key-ring.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -35,6 +36,15 @@ struct es_signer *es_signer_free(struct es_signer *signer)
 const unsigned char *es_signer_public_key(const struct es_signer *signer)
 {
     return signer->public_key;
+}
+
+bool es_signer_made(const struct es_signer *signer, const char *text, size_t length,
+                    const unsigned char *signature)
+{
+    unsigned char made[SIGNATURE_SIZE];
+    (void)crypto_sign_ed25519_detached(made, NULL, (const unsigned char *)text, length,
+                                       signer->secret_key);
+    return sodium_memcmp(made, signature, sizeof(made)) == 0;
 }
 
 /* A name as it stands between quotes. The verifier knows no escapes, and issuer and audiences come

@@ -181,15 +181,20 @@ static bool decode(struct slice part, void *ret_bytes, size_t capacity, size_t *
 }
 
 /*
- * libsodium verifies in 48 µs where OpenSSL 3.0, with key and context kept, takes 102 µs (libsodium
- * 1.0.18, OpenSSL 3.0.22, AMD EPYC; tests/bench/ed25519-bench.c prints these figures). It also
- * refuses what RFC 8032 leaves open: S not reduced, keys and points of small order.
+ * With the signing key at hand the signature is made again, which takes 17 µs, and compared:
+ * stricter than verifying (one text, one signature), and what the sender of a text learns is the
+ * same. libsodium verifies in 48 µs where OpenSSL 3.0, with key and context kept, takes 102 µs
+ * (libsodium 1.0.18, OpenSSL 3.0.22, AMD EPYC; tests/bench/ed25519-bench.c prints these figures).
+ * It also refuses what RFC 8032 leaves open: S not reduced, keys and points of small order.
  */
 static bool signature_fits(const unsigned char signature[SIGNATURE_SIZE], const char *text,
-                           size_t length, const unsigned char *public_key)
+                           size_t length, const struct es_ring_key *key)
 {
+    if (key->signer != NULL) {
+        return es_signer_made(key->signer, text, length, signature);
+    }
     return crypto_sign_ed25519_verify_detached(signature, (const unsigned char *)text, length,
-                                               public_key) == 0;
+                                               key->public_key) == 0;
 }
 
 enum es_token_result es_token_verify(const struct es_key_ring *ring, const char *issuer,
@@ -210,12 +215,12 @@ enum es_token_result es_token_verify(const struct es_key_ring *ring, const char 
     if (result != ES_TOKEN_OK) {
         return result;
     }
-    const unsigned char *public_key = es_key_ring_find(ring, kid.text);
-    if (public_key == NULL) {
+    const struct es_ring_key *key = es_key_ring_find(ring, kid.text);
+    if (key == NULL) {
         return ES_TOKEN_UNKNOWN_KEY;
     }
     size_t signed_length = parts[0].length + 1 + parts[1].length;
-    if (!signature_fits(signature, token, signed_length, public_key)) {
+    if (!signature_fits(signature, token, signed_length, key)) {
         return ES_TOKEN_SIGNATURE;
     }
     struct es_claims claims;

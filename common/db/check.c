@@ -24,7 +24,7 @@ enum es_db_result es_db_connect(struct es_db *db, struct es_buf *error)
         ES_CLEANUP(es_buf_done) struct es_buf mismatch = ES_BUF_INIT;
         forget_failures(db);
         if (es_db_check_schema(db, &mismatch) == ES_DB_CHECK) {
-            es_buf_add(error, mismatch.data, mismatch.length);
+            es_buf_printf(error, "%s (%s)", es_buf_str(&mismatch), es_buf_str(&why));
             return ES_DB_CHECK;
         }
     }

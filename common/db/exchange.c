@@ -28,6 +28,9 @@ short es_dbi_wait(PGconn *conn, short events, int64_t deadline_us)
 {
     for (;;) {
         struct pollfd waited = {.fd = PQsocket(conn), .events = events};
+        if (waited.fd < 0) { /* closed by libpq itself: poll() would wait for nothing */
+            return POLLERR;
+        }
         int timeout = poll_timeout(deadline_us);
         int ready = poll(&waited, 1, timeout);
         if (ready > 0) {
@@ -99,7 +102,10 @@ enum es_db_result es_dbi_exchange(struct es_db *db, int64_t deadline_us, PGresul
         if (next == NULL) {
             break;
         }
-        PQclear(kept);
+        if (kept != NULL) {
+            PQclear(next); /* after an error: that the connection has ended as well */
+            continue;
+        }
         kept = next;
         if (is_copy(kept)) {
             es_dbi_drop(db);

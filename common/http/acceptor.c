@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SHORTAGE_PAUSE_MS 100 /* when the process or the system is out of descriptors */
+#define FAILURE_PAUSE_MS 100 /* when accept() fails, say for want of descriptors */
 
 struct es_acceptor {
     int listen_fd;
@@ -55,11 +55,6 @@ static struct es_loop *least_loaded(const struct es_acceptor *acceptor)
     return best;
 }
 
-static bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* What is in the kernel's queue, until it is empty or every place is taken. Yields how long to
  * leave the listening socket alone: -1 not at all, otherwise milliseconds. */
 static int accept_all(struct es_acceptor *acceptor)
@@ -72,13 +67,10 @@ static int accept_all(struct es_acceptor *acceptor)
         if (fd < 0) {
             int error = errno;
             es_connections_unreserve(acceptor->connections);
-            if (error == EAGAIN || error == EWOULDBLOCK) {
-                return -1;
+            if (error == EINTR || error == ECONNABORTED) {
+                continue; /* that one peer is gone again */
             }
-            if (is_shortage(error)) {
-                return SHORTAGE_PAUSE_MS;
-            }
-            continue; /* that one peer is gone again */
+            return error == EAGAIN || error == EWOULDBLOCK ? -1 : FAILURE_PAUSE_MS;
         }
         if (!es_loop_add(least_loaded(acceptor), fd, (const struct sockaddr *)&peer, length)) {
             es_connections_unreserve(acceptor->connections);

@@ -41,11 +41,9 @@ bool es_request_read(struct es_request *request, const struct es_json_member *me
     size_t length = 0;
     const void *body = es_request_body(request, &length);
     const char *type = request->headers.known[ES_HEADER_CONTENT_TYPE];
-    if (length == 0 && type == NULL) { /* a request that says nothing says so with an empty one */
-        return read_json(request, "{}", 2, members, count);
-    }
-    if (es_content_type_is(type, ES_TYPE_JSON)) {
-        return read_json(request, body, length, members, count);
+    if (type == NULL ? length == 0 : es_content_type_is(type, ES_TYPE_JSON)) {
+        bool empty = length == 0; /* says as much as an object without members */
+        return read_json(request, empty ? "{}" : body, empty ? 2 : length, members, count);
     }
     bool form_allowed = request->route != NULL && (request->route->flags & ES_ROUTE_FORM) != 0;
     if (form_allowed && es_content_type_is(type, TYPE_FORM)) {

@@ -24,6 +24,7 @@
 /* How long an idle connection must have been so before a stopping server closes it: the peer may
  * have sent the next request a moment ago. */
 #define DRAIN_IDLE_US (100 * ES_US_PER_MS)
+#define DRAIN_TICK_US (20 * ES_US_PER_MS)
 
 /* What a connection waits for. The word is (time << PHASE_BITS) | phase; the time is the deadline,
  * for IDLE the moment at which it began. */
@@ -61,12 +62,12 @@ struct es_connections {
 
     pthread_t watcher;
     pthread_mutex_t lock;
-    pthread_cond_t end;    /* ENDING was set */
+    pthread_cond_t hurry;  /* ENDING or DRAINING was set */
     pthread_cond_t closed; /* RESERVED became 0 */
     struct es_connection *free_slots;
     atomic_size_t reserved; /* written under LOCK */
     bool ending;
-    atomic_bool draining;
+    atomic_bool draining; /* set under LOCK */
 };
 
 static uint64_t make_word(enum phase phase, int64_t time_us)
@@ -200,11 +201,8 @@ static void *watch(void *context)
     (void)pthread_setname_np(pthread_self(), "http-watch");
     pthread_mutex_lock(&connections->lock);
     while (!connections->ending) {
-        struct timespec until = after(connections->tick_us);
-        int result = 0;
-        while (!connections->ending && result != ETIMEDOUT) {
-            result = pthread_cond_timedwait(&connections->end, &connections->lock, &until);
-        }
+        struct timespec until = after(connections->draining ? DRAIN_TICK_US : connections->tick_us);
+        (void)pthread_cond_timedwait(&connections->hurry, &connections->lock, &until);
         pthread_mutex_unlock(&connections->lock);
         int64_t now_us = es_clock_mono_us();
         for (size_t i = 0; i < connections->slot_count; i++) {
@@ -231,7 +229,7 @@ static void init_locks(struct es_connections *connections)
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&connections->lock, NULL);
-    pthread_cond_init(&connections->end, &attributes);
+    pthread_cond_init(&connections->hurry, &attributes);
     pthread_cond_init(&connections->closed, &attributes);
     pthread_condattr_destroy(&attributes);
 }
@@ -239,7 +237,7 @@ static void init_locks(struct es_connections *connections)
 static void destroy(struct es_connections *connections)
 {
     pthread_cond_destroy(&connections->closed);
-    pthread_cond_destroy(&connections->end);
+    pthread_cond_destroy(&connections->hurry);
     pthread_mutex_destroy(&connections->lock);
     free(connections->slots);
     free(connections);
@@ -272,7 +270,7 @@ struct es_connections *es_connections_free(struct es_connections *connections)
     }
     pthread_mutex_lock(&connections->lock);
     connections->ending = true;
-    pthread_cond_signal(&connections->end);
+    pthread_cond_signal(&connections->hurry);
     pthread_mutex_unlock(&connections->lock);
     pthread_join(connections->watcher, NULL);
     destroy(connections);
@@ -407,7 +405,10 @@ void es_connection_idle(struct es_connection *connection, int64_t now_us)
 
 void es_connections_drain(struct es_connections *connections)
 {
-    atomic_store(&connections->draining, true);
+    pthread_mutex_lock(&connections->lock);
+    connections->draining = true;
+    pthread_cond_signal(&connections->hurry);
+    pthread_mutex_unlock(&connections->lock);
 }
 
 /* Whatever state it is in, as long as it is open. */

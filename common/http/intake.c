@@ -123,6 +123,7 @@ static void plan(struct es_request *request, const struct es_http_server *server
     bool everything = parsed && strcmp(request->target.path, "*") == 0;
     if (!parsed || (everything && request->method_id != ES_METHOD_OPTIONS)) {
         request->target = (struct es_target){.path = ""};
+        request->answer.close = true; /* a blank in it may have hidden where the line ends */
         refuse(request, ES_PROBLEM_BAD_REQUEST, "The address is malformed.");
     } else if (everything) {
         request->allow = ALLOW_ANYWHERE;

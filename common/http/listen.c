@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ static bool is_alive(const struct sockaddr_un *address)
     return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
 }
 
+static void remove_dead_socket(const char *path)
+{
+    struct stat facts;
+    if (lstat(path, &facts) == 0 && S_ISSOCK(facts.st_mode)) {
+        (void)unlink(path); /* bind() will say why it cannot */
+    }
+}
+
 static int listen_unix(const char *address, struct es_buf *error)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -40,7 +49,7 @@ static int listen_unix(const char *address, struct es_buf *error)
         return fail(error, address, "another process listens there");
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    (void)unlink(name.sun_path);
+    remove_dead_socket(name.sun_path);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof(name)) != 0 ||
         listen(fd, SOMAXCONN) != 0) {
         (void)fail(error, address, strerror(errno));
@@ -109,30 +118,27 @@ static int listen_tcp(const char *address, struct es_buf *error)
 
 /* A socket handed over may be shared with the process before us: without O_NONBLOCK the slower of
  * the two would hang in accept(). */
-static int take_passed(const char *name, struct es_buf *error)
+static int take_passed(const char *name)
 {
     int fd = es_listen_fd_take(name);
-    int listening = 0;
-    socklen_t size = sizeof(listening);
-    if (fd < 0) {
-        return -1;
-    }
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || !listening ||
-        fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
         (void)close(fd);
-        return fail(error, name, "what was handed over is no listening socket");
+        return -1;
     }
     return fd;
 }
 
 int es_listen(const char *address, const char *name, bool *ret_made, struct es_buf *error)
 {
-    int fd = name != NULL ? take_passed(name, error) : -1;
-    if (fd >= 0 || error->length > 0) {
-        *ret_made = false;
+    int fd = name != NULL ? take_passed(name) : -1;
+    *ret_made = fd < 0;
+    if (fd >= 0) {
         return fd;
     }
-    *ret_made = true;
+    if (address == NULL) {
+        es_buf_add_str(error, "no socket was handed over and no address is given");
+        return -1;
+    }
     return es_starts_with(address, UNIX_PREFIX) ? listen_unix(address, error)
                                                 : listen_tcp(address, error);
 }

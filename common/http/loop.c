@@ -9,6 +9,7 @@
 #include "common/http/server-state.h"
 #include "common/observe/log.h"
 
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -108,7 +109,8 @@ void es_request_resume(struct es_request *request)
     }
 }
 
-/* The loop is up: resume everyone who joined the list meanwhile. */
+/* The loop is up: resume everyone who joined the list meanwhile. Called wherever the resumed one
+ * may turn up, which is its completion only when its peer has gone. */
 static void resume_returned(struct es_loop *loop)
 {
     if (atomic_load_explicit(&loop->returned, memory_order_relaxed) == NULL) {
@@ -278,11 +280,10 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **reque
 {
     (void)mhd;
     (void)code;
-    const struct es_http_server *server = ((struct es_loop *)context)->server;
+    struct es_loop *loop = context;
+    const struct es_http_server *server = loop->server;
     struct es_request *request = *request_context;
-    if (request == NULL) {
-        return;
-    }
+    resume_returned(loop);
     if (request->answer.status != 0 && server->hooks.completed != NULL) {
         server->hooks.completed(request, server->app);
     }
@@ -306,15 +307,6 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **conn
     *connection_context = es_connection_open(loop->server->connections, fd, peer, loop);
 }
 
-/* libmicrohttpd's own words go nowhere: they quote requests. What they tell of shows in counters
- * and in the answers. */
-static void discard_log(void *context, const char *format, va_list args)
-{
-    (void)context;
-    (void)format;
-    (void)args;
-}
-
 /* --- life -------------------------------------------------------------------------------- */
 
 struct es_loop *es_loop_new(struct es_http_server *server, struct es_buf *error)
@@ -327,14 +319,13 @@ struct es_loop *es_loop_new(struct es_http_server *server, struct es_buf *error)
     loop->server = server;
     loop->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
-            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+            MHD_ALLOW_SUSPEND_RESUME, /* and no log: it would quote requests */
         0, NULL, NULL, on_request, loop,
         /* each option has the type that libmicrohttpd takes from the list */
-        MHD_OPTION_EXTERNAL_LOGGER, discard_log, NULL, /* first, so that it hears of the others */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->config.connection_memory,
-        MHD_OPTION_CONNECTION_LIMIT, server->config.max_connections, /* connections.h counts */
-        MHD_OPTION_CONNECTION_TIMEOUT, 0U,                           /* connections.h watches */
-        MHD_OPTION_STRICT_FOR_CLIENT, 0, /* framing.h refuses, with an answer of ours */
+        MHD_OPTION_CONNECTION_LIMIT, UINT_MAX, /* connections.h counts */
+        MHD_OPTION_CONNECTION_TIMEOUT, 0U,     /* connections.h watches */
+        MHD_OPTION_STRICT_FOR_CLIENT, 0,       /* framing.h refuses, with an answer of ours */
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
     if (loop->daemon == NULL) {

@@ -83,7 +83,8 @@ enum es_query_result es_query_find(struct es_arena *arena, const char *query, co
     const char *found = NULL;
     const char *pair_name = NULL;
     const char *pair_value = NULL;
-    struct es_pairs pairs = es_pairs_make(query, query != NULL ? strlen(query) : 0);
+    const char *text = query != NULL ? query : "";
+    struct es_pairs pairs = es_pairs_make(text, strlen(text));
     enum es_pairs_step step = ES_PAIRS_END;
     while ((step = es_pairs_next(&pairs, arena, &pair_name, &pair_value)) == ES_PAIRS_ONE) {
         if (strcmp(pair_name, name) != 0) {

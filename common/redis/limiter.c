@@ -16,7 +16,8 @@
 /*
  * KEYS one bucket each, ARGV interval and capacity in microseconds. A bucket is the time at which
  * it is full again, so its key can expire at that time, and is never set without expiring (E94).
- * Yields the level of each with the token taken, or as it would be.
+ * Yields pairs, the number of a key and its level with the token taken, or as it would be; keys
+ * that are not among them were full, so that theirs is one interval: the usual answer is empty.
  *
  * The server's own clock counts (allowed since Redis replicates effects): the processes that share
  * a bucket may sit on machines whose clocks differ. One that was set back must not lock anybody out
@@ -34,14 +35,14 @@ static const struct es_redis_script script = {
               "local levels = {}\n"
               "for i = 1, #KEYS do\n"
               "  local old = call('SET', KEYS[i], fresh, 'PX', fresh_ttl, 'NX', 'GET')\n"
-              "  local level = interval\n"
               "  if old then\n"
-              "    level = math.min(math.max(tonumber(old) - now, 0), capacity) + interval\n"
+              "    local level = math.min(math.max(tonumber(old) - now, 0), capacity) + interval\n"
               "    if level <= capacity then\n"
               "      call('SET', KEYS[i], text(now + level), 'PX', ttl(level))\n"
               "    end\n"
+              "    levels[#levels + 1] = i\n"
+              "    levels[#levels + 1] = level\n"
               "  end\n"
-              "  levels[i] = level\n"
               "end\n"
               "return levels\n",
 };
@@ -159,19 +160,38 @@ static bool append_all(const struct taking *taking, struct es_redis *redis)
     return true;
 }
 
+/* True when REPLY is what the script yields; anything else is as if Redis were not there. */
+static bool is_levels(const redisReply *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool settle(const struct taking *taking, const struct chunk *chunk, const redisReply *reply)
 {
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != chunk->asked) {
-        return false; /* an error reply: as if Redis were not there */
+    if (!is_levels(reply)) {
+        return false;
     }
-    size_t element = 0;
+    long long number = 0; /* of the key in the call, from 1 */
+    size_t next = 0;      /* pair of the reply */
     for (size_t i = chunk->first; i < chunk->end; i++) {
         struct item *item = &taking->items[i];
         if (!item->asked) {
             continue;
         }
-        const redisReply *level = reply->element[element++];
-        int64_t shared_us = level->type == REDIS_REPLY_INTEGER ? level->integer : 0;
+        int64_t shared_us = taking->gcra.interval_us;
+        number++;
+        if (next < reply->elements && reply->element[next]->integer == number) {
+            shared_us = reply->element[next + 1]->integer;
+            next += 2;
+        }
         es_buckets_settle(taking->limiter->buckets, item->tag, &taking->gcra, taking->now_us,
                           shared_us);
         item->level_us = shared_us > item->level_us ? shared_us : item->level_us;

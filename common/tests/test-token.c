@@ -31,23 +31,36 @@ static struct es_signer *signer;
 static struct es_key_ring *ring;
 static unsigned char seed[32];
 
-static int make_keys(void **state)
+static bool make_signer(void)
 {
     size_t length = 0;
-    (void)state;
     es_random_init();
     signer = es_parse_base64url(rfc_d, strlen(rfc_d), seed, sizeof(seed), &length)
                  ? es_signer_new(seed)
                  : NULL;
     ring = es_key_ring_new();
-    return signer != NULL && es_key_ring_add(ring, es_signer_public_key(signer)) ? 0 : -1;
+    return signer != NULL;
+}
+
+/* As every process but core: the public key is all it knows. */
+static int make_public_ring(void **state)
+{
+    (void)state;
+    return make_signer() && es_key_ring_add(ring, es_signer_public_key(signer)) ? 0 : -1;
+}
+
+/* As core, which signs. */
+static int make_signing_ring(void **state)
+{
+    (void)state;
+    return make_signer() && es_key_ring_add_signer(ring, signer) ? 0 : -1;
 }
 
 static int free_keys(void **state)
 {
     (void)state;
-    signer = es_signer_free(signer);
     ring = es_key_ring_free(ring);
+    signer = es_signer_free(signer);
     return 0;
 }
 
@@ -513,5 +526,6 @@ int main(void)
         cmocka_unit_test(a_ring_holds_four_different_keys),
         cmocka_unit_test(the_public_keys_are_a_json_web_key_set),
     };
-    return cmocka_run_group_tests_name("token", tests, make_keys, free_keys);
+    return cmocka_run_group_tests_name("token", tests, make_public_ring, free_keys) +
+           cmocka_run_group_tests_name("token, own key", tests, make_signing_ring, free_keys);
 }

@@ -2,82 +2,65 @@
 
 #include "common/base/compiler.h"
 
-#define CHANGE_ROWS  "DELETE, TRUNCATE, TRIGGER"
-#define ANY_ON_TABLE "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"
-#define ANY_COLUMN   "SELECT, INSERT, UPDATE, REFERENCES"
-#define ANY_SCHEMA   "USAGE, CREATE"
-
-/* Neither may change what is there: not a column of it, not the row. */
-#define NEVER_CHANGES(role, object)                                                                \
-    {role, "column", "UPDATE", object},                                                            \
-    {                                                                                              \
-        role, "table", CHANGE_ROWS, object                                                         \
-    }
-#define NEVER_TOUCHES(role, object)                                                                \
-    {role, "column", ANY_COLUMN, object},                                                          \
-    {                                                                                              \
-        role, "table", ANY_ON_TABLE, object                                                        \
-    }
-#define NEVER_WRITES(role, object)                                                                 \
-    {role, "column", "INSERT, UPDATE", object},                                                    \
-    {                                                                                              \
-        role, "table", CHANGE_ROWS, object                                                         \
-    }
-
 const struct es_forbidden es_forbidden_rights[] = {
     /* Whoever holds the chain key knows nothing of people, whoever signs people in cannot open
      * their mail addresses, and whoever can open them knows nothing else. */
-    {"eldersafe_ledger", "schema", ANY_SCHEMA, "core"},
-    {"eldersafe_ledger", "schema", ANY_SCHEMA, "vault"},
-    {"eldersafe_core", "schema", ANY_SCHEMA, "vault"},
-    {"eldersafe_notify", "schema", ANY_SCHEMA, "core"},
-    {"eldersafe_notify", "schema", ANY_SCHEMA, "anchor"},
-    {"eldersafe_notify", "schema", ANY_SCHEMA, "pay"},
-    NEVER_TOUCHES("eldersafe_ledger", "core.members"),
-    NEVER_TOUCHES("eldersafe_ledger", "core.signals"),
-    NEVER_TOUCHES("eldersafe_ledger", "vault.contacts"),
-    NEVER_TOUCHES("eldersafe_core", "vault.contacts"),
-    NEVER_TOUCHES("eldersafe_core", "vault.messages"),
-    NEVER_TOUCHES("eldersafe_core", "core.logins"),
-    NEVER_TOUCHES("eldersafe_notify", "core.members"),
-    {"eldersafe_admin", "column", "SELECT", "core.logins"},
-    {"eldersafe_admin", "table", "SELECT", "vault.contacts"},
-    {"eldersafe_auditor", "table", "SELECT", "core.logins"},
-    {"eldersafe_auditor", "table", "SELECT", "core.sessions"},
-    {"eldersafe_auditor", "table", "SELECT", "vault.contacts"},
-    {"eldersafe_auditor", "table", "SELECT", "vault.messages"},
+    {"eldersafe_ledger", "use", "core"},
+    {"eldersafe_ledger", "use", "vault"},
+    {"eldersafe_ledger", "touch", "core.members"},
+    {"eldersafe_ledger", "touch", "core.signals"},
+    {"eldersafe_ledger", "touch", "vault.contacts"},
+    {"eldersafe_core", "use", "vault"},
+    {"eldersafe_core", "touch", "vault.contacts"},
+    {"eldersafe_core", "touch", "vault.messages"},
+    {"eldersafe_core", "touch", "core.logins"},
+    {"eldersafe_notify", "use", "core"},
+    {"eldersafe_notify", "use", "anchor"},
+    {"eldersafe_notify", "use", "pay"},
+    {"eldersafe_notify", "touch", "core.members"},
+    {"eldersafe_notify", "write", "vault.contacts"},
+    {"eldersafe_admin", "touch", "core.logins"},
+    {"eldersafe_admin", "touch", "vault.contacts"},
+    {"eldersafe_auditor", "read", "core.logins"},
+    {"eldersafe_auditor", "read", "core.sessions"},
+    {"eldersafe_auditor", "read", "vault.contacts"},
+    {"eldersafe_auditor", "read", "vault.messages"},
 
     /* Money moves through functions only. */
-    NEVER_WRITES("eldersafe_core", "pay.accounts"),
-    NEVER_WRITES("eldersafe_core", "pay.transfers"),
-    NEVER_WRITES("eldersafe_ledger", "pay.accounts"),
-    NEVER_WRITES("eldersafe_ledger", "pay.transfers"),
-    NEVER_WRITES("eldersafe_admin", "pay.accounts"),
-    NEVER_WRITES("eldersafe_admin", "pay.transfers"),
+    {"eldersafe_core", "touch", "pay.accounts"},
+    {"eldersafe_core", "touch", "pay.transfers"},
+    {"eldersafe_ledger", "touch", "pay.accounts"},
+    {"eldersafe_ledger", "touch", "pay.transfers"},
+    {"eldersafe_admin", "write", "pay.accounts"},
+    {"eldersafe_admin", "write", "pay.transfers"},
 
     /* What is written once stays as it is, whoever asks. */
-    NEVER_CHANGES("eldersafe_core", "core.signals"),
-    NEVER_CHANGES("eldersafe_core", "core.audit_log"),
-    NEVER_CHANGES("eldersafe_core", "anchor.leaves"),
-    NEVER_WRITES("eldersafe_core", "anchor.entries"),
-    NEVER_WRITES("eldersafe_core", "anchor.checkpoints"),
-    NEVER_WRITES("eldersafe_core", "anchor.transactions"),
-    NEVER_WRITES("eldersafe_core", "anchor.rewarded"),
-    NEVER_WRITES("eldersafe_core", "core.members"),
-    NEVER_CHANGES("eldersafe_ledger", "anchor.entries"),
-    NEVER_CHANGES("eldersafe_ledger", "anchor.checkpoints"),
-    NEVER_CHANGES("eldersafe_ledger", "anchor.transitions"),
-    NEVER_WRITES("eldersafe_ledger", "anchor.rewarded"),
-    NEVER_CHANGES("eldersafe_admin", "core.signals"),
-    NEVER_CHANGES("eldersafe_admin", "core.audit_log"),
-    NEVER_WRITES("eldersafe_admin", "anchor.entries"),
-    NEVER_WRITES("eldersafe_admin", "anchor.checkpoints"),
-    NEVER_WRITES("eldersafe_auditor", "core.signals"),
-    NEVER_WRITES("eldersafe_auditor", "core.members"),
-    NEVER_WRITES("eldersafe_auditor", "pay.accounts"),
-    NEVER_WRITES("eldersafe_auditor", "pay.transfers"),
-    NEVER_WRITES("eldersafe_auditor", "anchor.checkpoints"),
-    NEVER_WRITES("eldersafe_auditor", "bus.outbox"),
+    {"eldersafe_core", "change", "core.signals"},
+    {"eldersafe_core", "change", "core.audit_log"},
+    {"eldersafe_core", "change", "anchor.leaves"},
+    {"eldersafe_core", "write", "core.members"},
+    {"eldersafe_core", "write", "anchor.entries"},
+    {"eldersafe_core", "write", "anchor.checkpoints"},
+    {"eldersafe_core", "write", "anchor.transactions"},
+    {"eldersafe_core", "write", "anchor.tiles"},
+    {"eldersafe_core", "write", "anchor.rewarded"},
+    {"eldersafe_ledger", "change", "anchor.entries"},
+    {"eldersafe_ledger", "change", "anchor.checkpoints"},
+    {"eldersafe_ledger", "change", "anchor.transitions"},
+    {"eldersafe_ledger", "write", "anchor.rewarded"},
+    {"eldersafe_admin", "write", "core.members"},
+    {"eldersafe_admin", "write", "core.signals"},
+    {"eldersafe_admin", "change", "core.audit_log"},
+    {"eldersafe_admin", "write", "anchor.entries"},
+    {"eldersafe_admin", "write", "anchor.checkpoints"},
+    {"eldersafe_auditor", "write", "core.members"},
+    {"eldersafe_auditor", "write", "core.signals"},
+    {"eldersafe_auditor", "write", "core.audit_log"},
+    {"eldersafe_auditor", "write", "pay.accounts"},
+    {"eldersafe_auditor", "write", "pay.transfers"},
+    {"eldersafe_auditor", "write", "anchor.entries"},
+    {"eldersafe_auditor", "write", "anchor.checkpoints"},
+    {"eldersafe_auditor", "write", "bus.outbox"},
 };
 const size_t es_forbidden_count = ES_ARRAY_LEN(es_forbidden_rights);
 

@@ -4,10 +4,17 @@
 
 #include <stddef.h>
 
+/*
+ * MAY is one of these, tested by es_check_rights_statement:
+ *   use     anything in a schema
+ *   touch   any right on a table or one of its columns
+ *   write   add, change or remove rows
+ *   change  change or remove rows
+ *   read    all columns of a table
+ */
 struct es_forbidden {
     const char *role;
-    const char *kind;       /* "schema", "table", "column" (any column, or the whole table) */
-    const char *privileges; /* any of these, comma-separated */
+    const char *may;
     const char *object;
 };
 

@@ -72,14 +72,20 @@ static bool check_version(struct es_db *db)
 /* --- rights (FE17) ------------------------------------------------------------------------- */
 const struct es_db_statement es_check_rights_statement = {
     .name = "check_rights",
-    .params = "TTTT",
-    .sql = "SELECT format('%s may %s on %s %s', f.role, f.privileges, f.kind, f.object) AS detail"
-           " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
-           "  AS f (role, kind, privileges, object)"
-           " WHERE CASE f.kind"
-           "  WHEN 'schema' THEN has_schema_privilege(f.role, f.object, f.privileges)"
-           "  WHEN 'table' THEN has_table_privilege(f.role, f.object, f.privileges)"
-           "  ELSE has_any_column_privilege(f.role, f.object, f.privileges) END",
+    .params = "TTT",
+    .sql = "SELECT format('%s may %s %s', f.role, f.may, f.object) AS detail"
+           " FROM unnest($1::text[], $2::text[], $3::text[]) AS f (role, may, object)"
+           " WHERE CASE f.may"
+           "  WHEN 'use' THEN has_schema_privilege(f.role, f.object, 'USAGE, CREATE')"
+           "  WHEN 'touch' THEN has_any_column_privilege(f.role, f.object,"
+           "    'SELECT, INSERT, UPDATE, REFERENCES')"
+           "   OR has_table_privilege(f.role, f.object, 'DELETE, TRUNCATE, TRIGGER')"
+           "  WHEN 'write' THEN has_any_column_privilege(f.role, f.object, 'INSERT, UPDATE')"
+           "   OR has_table_privilege(f.role, f.object, 'DELETE, TRUNCATE, TRIGGER')"
+           "  WHEN 'change' THEN has_any_column_privilege(f.role, f.object, 'UPDATE')"
+           "   OR has_table_privilege(f.role, f.object, 'DELETE, TRUNCATE, TRIGGER')"
+           "  WHEN 'read' THEN has_table_privilege(f.role, f.object, 'SELECT')"
+           "  ELSE true END",
 };
 
 /* What no list can name beforehand: functions open to everybody, roles that may too much. */
@@ -112,27 +118,20 @@ static size_t print_findings(const char *check, const struct es_db_rows *rows)
     return count;
 }
 
-/* One member of every entry of the table, as the array of its own that a statement takes. */
-#define FORBIDDEN_COLUMN(into, member)                                                             \
-    for (size_t i = 0; i < es_forbidden_count; i++) {                                              \
-        (into)[i] = es_forbidden_rights[i].member;                                                 \
-    }
-
 static enum es_db_result find_forbidden(struct es_db *db, struct es_db_rows **ret_rows)
 {
     size_t count = es_forbidden_count;
     ES_CLEANUP(es_free_p) const char **roles = es_calloc(count, sizeof(*roles));
-    ES_CLEANUP(es_free_p) const char **kinds = es_calloc(count, sizeof(*kinds));
-    ES_CLEANUP(es_free_p) const char **privileges = es_calloc(count, sizeof(*privileges));
+    ES_CLEANUP(es_free_p) const char **rights = es_calloc(count, sizeof(*rights));
     ES_CLEANUP(es_free_p) const char **objects = es_calloc(count, sizeof(*objects));
-    FORBIDDEN_COLUMN(roles, role)
-    FORBIDDEN_COLUMN(kinds, kind)
-    FORBIDDEN_COLUMN(privileges, privileges)
-    FORBIDDEN_COLUMN(objects, object)
+    for (size_t i = 0; i < count; i++) {
+        roles[i] = es_forbidden_rights[i].role;
+        rights[i] = es_forbidden_rights[i].may;
+        objects[i] = es_forbidden_rights[i].object;
+    }
     return es_db_run(db, &es_check_rights_statement, ret_rows,
                      &(struct es_db_array){.items = roles, .count = count},
-                     &(struct es_db_array){.items = kinds, .count = count},
-                     &(struct es_db_array){.items = privileges, .count = count},
+                     &(struct es_db_array){.items = rights, .count = count},
                      &(struct es_db_array){.items = objects, .count = count});
 }
 

@@ -7,8 +7,10 @@
  */
 #pragma once
 
+#include "common/base/buf.h"
 #include "common/base/compiler.h"
 #include "common/daemon/daemon.h"
+#include "common/db/db.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,9 +22,10 @@ struct es_ctl_command {
     enum es_exit (*run)(const struct es_ctl_command *self, int argc, char **argv);
 };
 
-/* One option of a command: exactly one of TEXT and FLAG is set. */
+/* One option of a command: exactly one of TEXT and FLAG is set. A name that does not begin with '-'
+ * is an argument without a name: those are filled in the order in which they stand here. */
 struct es_ctl_option {
-    const char *name;  /* "--database" */
+    const char *name;  /* "--database", or "FILE" */
     const char *value; /* what stands for its value in the help: "CONNINFO"; NULL for a flag */
     const char *help;  /* one line */
     const char **text; /* keeps what it points to when the option is absent */
@@ -40,12 +43,54 @@ enum es_ctl_parsed es_ctl_options(const struct es_ctl_command *self,
                                   const struct es_ctl_option *options, size_t count, int argc,
                                   char **argv) ES_MUST_CHECK;
 
+/* The same, for commands that need not tell the cases apart: false when there is nothing more to do
+ * but to end with *RET_STATUS. */
+bool es_ctl_parse(const struct es_ctl_command *self, const struct es_ctl_option *options,
+                  size_t count, int argc, char **argv, enum es_exit *ret_status) ES_MUST_CHECK;
+
+/* True when VALUE is there; else says that WHAT of SELF is needed. */
+bool es_ctl_given(const struct es_ctl_command *self, const char *what,
+                  const char *value) ES_MUST_CHECK;
+
+/* TEXT (the value of OPTION) as a whole number from LEAST to MOST; false after saying so. */
+bool es_ctl_number(const struct es_ctl_command *self, const char *option, const char *text,
+                   int64_t least, int64_t most, int64_t *ret_number) ES_MUST_CHECK;
+
 /* "eldersafectl: …" on standard error. */
 void es_ctl_error(const char *format, ...) ES_PRINTF(1, 2);
 
 /* --database if given, else ELDERSAFE_DATABASE, else "": libpq's own defaults (PGHOST …). */
 const char *es_ctl_database(const char *given);
 
+/* GIVEN, else the environment variable NAME; NULL when that is not set or empty. */
+const char *es_ctl_setting(const char *given, const char *name);
+
+/* Connect as the operator and check that the schema is the one this program was made for. NULL
+ * after saying what is wrong; then *RET_STATUS is what to end with. */
+struct es_db *es_ctl_connect(const char *database, const struct es_ctl_command *self,
+                             const struct es_db_statement *const *statements, size_t count,
+                             enum es_exit *ret_status) ES_MUST_CHECK;
+void es_ctl_disconnect(struct es_db **db);
+
+/* Says why a statement of DB failed; the exit status for it. */
+enum es_exit es_ctl_db_failed(const struct es_db *db, const char *what);
+
+/* "operator:NAME", for the audit log: who runs this program. */
+#define ES_CTL_ACTOR_SIZE 65
+void es_ctl_actor(char ret_actor[ES_CTL_ACTOR_SIZE]);
+
 /* The commands. */
 enum es_exit es_ctl_migrate(const struct es_ctl_command *self, int argc, char **argv);
 enum es_exit es_ctl_check(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_member_import(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_key_generate(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_key_public(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_key_address(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_token_mint(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_coin_add(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_coin_list(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_status(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_log_verify(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_bus_parked(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_bus_replay(const struct es_ctl_command *self, int argc, char **argv);

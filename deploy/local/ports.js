@@ -27,12 +27,30 @@ export async function freePort() {
   throw new Error(`no free port among ${block.first}..${block.first + BLOCK_SIZE - 1}`);
 }
 
+/** The first of 50 port numbers in a row, all reserved for this process: a PORT_BASE for a stack. */
+export async function freeBase() {
+  const { first } = await lockBlock();
+  return first;
+}
+
 /** True when nothing listens on 127.0.0.1:PORT and we could. */
 export function isFree(port) {
   return new Promise((resolve) => {
     const probe = net.createServer();
     probe.once('error', () => resolve(false));
     probe.listen({ port, host: HOST, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}
+
+/** True when somebody accepts connections on 127.0.0.1:PORT. */
+export function canConnect(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, HOST);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
   });
 }
 

@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { newPassword, secretFile } from './keys.js';
+import { canConnect } from './ports.js';
 import { Child } from './process.js';
 
 const HOST = '127.0.0.1';
@@ -110,15 +110,4 @@ export class Redis {
 
 function sha256(text) {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function canConnect(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, HOST);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

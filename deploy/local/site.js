@@ -58,9 +58,15 @@ export class Site {
     this.tilesFolder = path.join(folder, 'tiles');
   }
 
-  /** libpq connection string of ROLE. */
+  /** libpq connection string of ROLE, through the proxy when there is one. */
   conninfo(role) {
     return this.postgres.conninfo(role, this.database, this.addresses.postgres);
+  }
+
+  /** The same past any proxy: for operators' commands, which run while our own event loop (and with it
+   * the proxy) stands still. */
+  directConninfo(role) {
+    return this.postgres.conninfo(role, this.database);
   }
 
   /**

@@ -100,6 +100,7 @@ CREATE TABLE anchor.transactions (
     state_since    timestamptz NOT NULL DEFAULT clock_timestamp(),
     next_at        timestamptz,
     sends          integer NOT NULL DEFAULT 0 CHECK (sends >= 0),
+    sent_at        timestamptz,
     failures       integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
     block_hash     bytea CHECK (octet_length(block_hash) = 32),
     block_height   bigint CHECK (block_height >= 0),
@@ -125,6 +126,7 @@ COMMENT ON COLUMN anchor.transactions.state IS 'signed, sent (somebody took it),
 COMMENT ON COLUMN anchor.transactions.state_since IS 'When it came into this state.';
 COMMENT ON COLUMN anchor.transactions.next_at IS 'When to look again: no state that is not an end is without it.';
 COMMENT ON COLUMN anchor.transactions.sends IS 'How often the bytes were sent.';
+COMMENT ON COLUMN anchor.transactions.sent_at IS 'When the bytes were last sent; NULL: not yet, or they are to be sent again.';
 COMMENT ON COLUMN anchor.transactions.failures IS 'Failures in a row, for the back-off.';
 COMMENT ON COLUMN anchor.transactions.block_hash IS 'Block it is in, internal byte order.';
 COMMENT ON COLUMN anchor.transactions.block_height IS 'Height of that block.';

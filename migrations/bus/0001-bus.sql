@@ -36,22 +36,25 @@ CREATE INDEX outbox_in_commit_safe_order ON bus.outbox (written_by, event_id);
 CREATE INDEX outbox_by_topic ON bus.outbox (topic, event_id);
 COMMENT ON TABLE bus.outbox IS 'Events, written in the transaction of the change they tell of. Kept 7 days.';
 COMMENT ON COLUMN bus.outbox.event_id IS 'Identity of the event; consumers record it in their inbox.';
-COMMENT ON COLUMN bus.outbox.written_by IS 'Writing transaction: the relay reads only below the oldest one still running, so none is skipped.';
+COMMENT ON COLUMN bus.outbox.written_by IS 'Writing transaction: the relay tells by it which snapshots show the event, so none that commits late is skipped.';
 COMMENT ON COLUMN bus.outbox.topic IS 'What happened, e.g. mail.login or anchor.seen.';
 COMMENT ON COLUMN bus.outbox.payload IS 'Facts by id; anything personal is sealed to the process that needs it.';
 COMMENT ON COLUMN bus.outbox.created_at IS 'When it was written.';
 
 CREATE TABLE bus.relay_position (
     stream      text PRIMARY KEY,
-    written_by  xid8 NOT NULL,
+    passed      pg_snapshot NOT NULL,
+    target      pg_snapshot,
     event_id    bigint NOT NULL,
-    moved_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    moved_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK ((target IS NULL) = (event_id = 0))
 );
-INSERT INTO bus.relay_position (stream, written_by, event_id) VALUES ('eldersafe:bus', '0', 0);
+INSERT INTO bus.relay_position (stream, passed, event_id) VALUES ('eldersafe:bus', '1:1:', 0);
 COMMENT ON TABLE bus.relay_position IS 'How far the relay has published the outbox to a Redis stream.';
 COMMENT ON COLUMN bus.relay_position.stream IS 'Redis key of the stream.';
-COMMENT ON COLUMN bus.relay_position.written_by IS 'Transaction of the last event published.';
-COMMENT ON COLUMN bus.relay_position.event_id IS 'Last event published within that order.';
+COMMENT ON COLUMN bus.relay_position.passed IS 'Every event this snapshot shows is published.';
+COMMENT ON COLUMN bus.relay_position.target IS 'While a long batch is under way: the snapshot that ends it.';
+COMMENT ON COLUMN bus.relay_position.event_id IS 'Last event of that batch that is published; 0 when none is under way.';
 COMMENT ON COLUMN bus.relay_position.moved_at IS 'When the position last moved.';
 
 CREATE TABLE bus.inbox (

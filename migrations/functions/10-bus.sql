@@ -5,19 +5,17 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     retention CONSTANT interval := '7 days';
     batch     CONSTANT integer := 50000; -- rows looked at in each table, so that no call runs long
-    published record;
+    published CONSTANT pg_snapshot[] := ARRAY(SELECT passed FROM bus.relay_position);
     events    bigint;
     taken     bigint;
 BEGIN
-    SELECT written_by, event_id INTO published FROM bus.relay_position
-        ORDER BY written_by, event_id LIMIT 1;
     WITH oldest AS MATERIALIZED (
-        SELECT event_id, created_at FROM bus.outbox
-        WHERE (written_by, event_id) <= (published.written_by, published.event_id)
-        ORDER BY written_by, event_id LIMIT batch
+        SELECT event_id, written_by, created_at FROM bus.outbox ORDER BY event_id LIMIT batch
     ), gone AS (
         DELETE FROM bus.outbox o USING oldest
         WHERE o.event_id = oldest.event_id AND oldest.created_at < now() - retention
+          AND NOT EXISTS (SELECT FROM unnest(published) AS passed
+                          WHERE NOT pg_visible_in_snapshot(oldest.written_by, passed))
         RETURNING 1
     ) SELECT count(*) INTO events FROM gone;
     -- A record of taking may go only after its event: else the event could be taken again.

@@ -59,7 +59,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     covered   record;
     pool      bigint;
-    transfers bigint;
+    paid      bigint;
     total     bigint;
 BEGIN
     -- The lock makes a second call for the same checkpoint wait, and then find it rewarded.
@@ -104,11 +104,11 @@ BEGIN
         FROM (SELECT made.credit_account, sum(made.amount)::bigint AS amount FROM made
               GROUP BY made.credit_account) earned
         WHERE a.account_id = earned.credit_account
-    ) SELECT count(*), coalesce(sum(made.amount), 0) INTO transfers, total FROM made;
+    ) SELECT count(*), coalesce(sum(made.amount), 0) INTO paid, total FROM made;
     UPDATE pay.accounts a SET balance = a.balance - total WHERE a.account_id = pool;
     INSERT INTO anchor.rewarded (checkpoint_id, transfers)
-        VALUES (post_rewards.checkpoint_id, post_rewards.transfers);
-    RETURN transfers;
+        VALUES (post_rewards.checkpoint_id, paid);
+    RETURN paid;
 END
 $$;
 COMMENT ON FUNCTION pay.post_rewards(bigint) IS 'Pays 1 internal satoshi for each leaf of a checkpoint that names a member''s account, once; yields how many transfers were made, 0 when it was rewarded before. ES404: no such checkpoint; ES409: its transaction is not on the network.';

@@ -33,8 +33,9 @@ BEGIN
     UPDATE bus.outbox o SET written_by = pg_current_xact_id()
      WHERE o.written_by >= pg_snapshot_xmax(pg_current_snapshot());
     adopted := FOUND;
-    UPDATE bus.relay_position p SET written_by = '0', event_id = 0, moved_at = clock_timestamp()
-     WHERE p.written_by >= pg_snapshot_xmax(pg_current_snapshot());
+    UPDATE bus.relay_position p
+       SET passed = '1:1:', target = NULL, event_id = 0, moved_at = clock_timestamp()
+     WHERE pg_snapshot_xmax(coalesce(p.target, p.passed)) > pg_snapshot_xmax(pg_current_snapshot());
     adopted := adopted OR FOUND;
     UPDATE bus.consumers c SET taken_below = '0', moved_at = clock_timestamp()
      WHERE c.taken_below >= pg_snapshot_xmax(pg_current_snapshot());

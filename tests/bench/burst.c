@@ -37,7 +37,7 @@
 #define PER_MILLE_MAX 1000
 
 struct call {
-    int fd; /* -1: over */
+    int fd;     /* -1: over */
     int status; /* of the answer; 0: none came */
     bool sent;
     int64_t begun_us;
@@ -213,10 +213,10 @@ static void report(struct burst *burst, int64_t took_us)
 int main(int argc, char **argv)
 {
     struct burst burst = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
-    int64_t port = 0;
-    int64_t count = 0;
-    if (argc != ARGUMENTS || !es_parse_i64(argv[2], 1, UINT16_MAX, &port) ||
-        !es_parse_i64(argv[5], 1, INT32_MAX, &count) ||
+    uint64_t port = 0;
+    uint64_t count = 0;
+    if (argc != ARGUMENTS || !es_parse_u64(argv[2], &port) || !es_parse_u64(argv[5], &count) ||
+        port > UINT16_MAX || count == 0 ||
         inet_pton(AF_INET, argv[1], &burst.target.sin_addr) != 1) {
         (void)fputs("usage: burst ADDRESS PORT HOST TOKENFILE COUNT\n", stderr);
         return EXIT_FAILURE;

@@ -19,7 +19,7 @@ export function writeTokens(file, seedHex, members) {
   const lines = members.map(([memberId, publicId]) => {
     const jti = sha256(`${publicId}/${iat}`).slice(0, 32);
     const claims = base64url(
-      `{"iss":"${ISSUER}","aud":["core"],"sub":"${publicId}","mid":"${memberId}","scope":"signal","jti":"${jti}","iat":${iat},"exp":${iat + LIFETIME_S}}`,
+      `{"iss":"${ISSUER}","aud":["eldersafe-core"],"sub":"${publicId}","mid":"${memberId}","scope":"signal","jti":"${jti}","iat":${iat},"exp":${iat + LIFETIME_S}}`,
     );
     const signed = `${header}.${claims}`;
     return `${signed}.${sign(null, Buffer.from(signed), key).toString('base64url')}\n`;

@@ -1,33 +1,10 @@
-// HTTP as a test needs it: every header settable, cookies by hand, nothing followed or retried, and
-// raw bytes for requests no library would send.
+// HTTP as a test needs it: requests as deploy/local/http.js makes them, and raw bytes for those that no
+// library would send.
 
-import http from 'node:http';
 import net from 'node:net';
+import { parseJson } from '../../deploy/local/http.js';
 
-const TIMEOUT_MS = 15_000;
-
-/**
- * One request. Options: method, headers, body (an object is sent as JSON, text and bytes as they
- * are), token (bearer), cookie, timeout. Yields { status, headers, text, json } (json: undefined
- * when the body is not JSON). `setCookie` is the list of Set-Cookie fields.
- */
-export function request(url, { method = 'GET', headers = {}, body, token, cookie, timeout = TIMEOUT_MS, agent } = {}) {
-  const content = encode(body);
-  const all = { ...content.headers, ...headers };
-  if (token) all.authorization = `Bearer ${token}`;
-  if (cookie) all.cookie = cookie;
-  return new Promise((resolve, reject) => {
-    const outgoing = http.request(url, { method, headers: all, timeout, agent: agent ?? false }, (incoming) => {
-      const chunks = [];
-      incoming.on('data', (chunk) => chunks.push(chunk));
-      incoming.on('error', reject);
-      incoming.on('end', () => resolve(answerOf(incoming, Buffer.concat(chunks))));
-    });
-    outgoing.on('error', reject);
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeout} ms: ${method} ${url}`)));
-    outgoing.end(content.bytes);
-  });
-}
+export { cookieValue, request } from '../../deploy/local/http.js';
 
 /**
  * Sends BYTES (a text, or a list of texts with pauses: [text, { pauseMs }, text …]) to
@@ -44,42 +21,6 @@ export async function raw(port, bytes, { timeout = 2_000, half = false } = {}) {
   if (half) socket.end();
   const { data, closed } = await received;
   return { raw: data.toString('latin1'), answers: parseAnswers(data), closed };
-}
-
-/** Value of cookie NAME among Set-Cookie fields; null when it is not there. */
-export function cookieValue(setCookie, name) {
-  const field = setCookie.find((each) => each.startsWith(`${name}=`));
-  return field ? field.slice(name.length + 1).split(';')[0] : null;
-}
-
-function encode(body) {
-  if (body === undefined) return { headers: {}, bytes: undefined };
-  if (typeof body === 'string' || Buffer.isBuffer(body)) {
-    const bytes = Buffer.from(body);
-    return { headers: { 'content-length': bytes.length, 'content-type': 'application/json' }, bytes };
-  }
-  const bytes = Buffer.from(JSON.stringify(body));
-  return { headers: { 'content-type': 'application/json', 'content-length': bytes.length }, bytes };
-}
-
-function answerOf(incoming, bytes) {
-  const text = bytes.toString('utf8');
-  return {
-    status: incoming.statusCode,
-    headers: incoming.headers,
-    setCookie: incoming.headers['set-cookie'] ?? [],
-    bytes,
-    text,
-    json: parseJson(text),
-  };
-}
-
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function collect(socket, timeout) {

@@ -30,8 +30,8 @@ export function testFolder() {
 }
 
 /** A test failed: leave everything where it is, for looking at. */
-export function keepFolder() {
-  keep = true;
+export function keepFolder(wanted = true) {
+  keep = wanted;
 }
 
 /** The PostgreSQL of this file, running. */

@@ -8,29 +8,27 @@
 //       const answer = await core.request('/health');
 //     });
 
-import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Redis from 'ioredis';
 import pg from 'pg';
 import { ChainStandIn } from '../../deploy/local/chain.js';
+import { ctl, ctlEnvironment, runProgram } from '../../deploy/local/ctl.js';
 import { Daemon } from '../../deploy/local/daemon.js';
 import { freePort } from '../../deploy/local/ports.js';
 import { DAEMONS, programPath, Site } from '../../deploy/local/site.js';
+import { eventually } from '../../deploy/local/wait.js';
 import { openTransactions, problemsOf } from './gate.js';
 import { request } from './http.js';
-import { Mailbox } from './mail.js';
 import { readLog } from './logs.js';
+import { Mailbox } from './mail.js';
 import { databaseName, slug } from './names.js';
 import { FaultProxy } from './proxy.js';
 import { keepFolder, sharedPostgres, sharedRedis, templateDatabase, testFolder } from './servers.js';
-import { eventually } from '../../deploy/local/wait.js';
 
 const STOP_MS = 35_000;
-const CTL_TIMEOUT_MS = 120_000;
-const AUDITOR_TIMEOUT_MS = 60_000;
 // Reports go to the daemon's output, where the gate looks; a failure ends the process.
-const SANITIZER_ENVIRONMENT = {
+export const SANITIZER_ENVIRONMENT = {
   ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99',
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:exitcode=99',
   TSAN_OPTIONS: 'halt_on_error=1:exitcode=99:second_deadlock_stack=1',
@@ -117,16 +115,8 @@ export class World {
 
   /** Runs eldersafectl as the operator of this world and yields its output; throws when it fails. */
   ctl(argv, { role = 'eldersafe_admin', settings = {} } = {}) {
-    const program = programPath('eldersafectl');
-    if (!program) throw new Error('eldersafectl is not built: run make');
-    const environment = {
-      ELDERSAFE_DATABASE: this.site.conninfo(role),
-      ELDERSAFE_LOOKUP_KEY_FILE: this.site.keys.lookup.path,
-      ELDERSAFE_NOTIFY_PUBLIC_KEY_FILE: this.site.keys.notifyPublic.path,
-      ELDERSAFE_TOKEN_KEY_FILE: this.site.keys.token.path,
-      ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`ELDERSAFE_${name}`, String(value)])),
-    };
-    return run(program, argv, environment, CTL_TIMEOUT_MS);
+    const own = Object.entries(settings).map(([name, value]) => [`ELDERSAFE_${name}`, String(value)]);
+    return ctl(argv, { ...ctlEnvironment(this.site, role), ...Object.fromEntries(own) });
   }
 
   /** From now on TEXT must not appear in any log (a token, a code, an address). */
@@ -155,13 +145,12 @@ export class World {
 
   /** The last findings of `eldersafe-auditor --once`; none when this build has no auditor. */
   auditorFindings() {
-    const program = programPath(DAEMONS.auditor.program);
-    if (!program) return [];
+    if (!programPath(DAEMONS.auditor.program)) return [];
     const at = { folder: this.folder, name: 'auditor-once', metrics: undefined };
-    const settings = this.site.settings('auditor', at, { READY_FILE: undefined });
+    const settings = this.site.settings('auditor', at, { READY_FILE: undefined, DATABASE: this.site.directConninfo(DAEMONS.auditor.role) });
     const environment = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`ELDERSAFE_${name}`, value]));
     try {
-      run(program, ['--once'], { ...environment, ...SANITIZER_ENVIRONMENT }, AUDITOR_TIMEOUT_MS);
+      runProgram(DAEMONS.auditor.program, ['--once'], { ...environment, ...SANITIZER_ENVIRONMENT });
       return [];
     } catch (error) {
       return [`eldersafe-auditor --once is not content: ${error.message}`];
@@ -321,13 +310,5 @@ export class Running {
   /** A new run of the same process in the same world (other settings only if given). */
   async again(options) {
     return this.#world.start(this.#run.process, options);
-  }
-}
-
-function run(program, argv, environment, timeout) {
-  try {
-    return execFileSync(program, argv, { encoding: 'utf8', timeout, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, ...environment } });
-  } catch (error) {
-    throw new Error(`${path.basename(program)} ${argv.join(' ')}: ${error.status ?? error.code}\n${error.stdout ?? ''}${error.stderr ?? ''}`);
   }
 }

@@ -87,16 +87,18 @@ static bool within_limit(struct es_request *request, const struct app *app, stru
 static void seal_mail(const struct app *app, const struct login_secrets *secrets,
                       int64_t expires_us, struct es_buf *out)
 {
+    ES_CLEANUP(es_buf_done) struct es_buf link = ES_BUF_INIT;
+    es_buf_printf(&link, "%s/api/auth/verify?token=%s", app->config.public_url, secrets->token);
     ES_CLEANUP(es_buf_done) struct es_buf text = ES_BUF_INIT;
     struct es_json_writer json = es_json_writer_make(&text);
     es_json_begin_object(&json);
-    es_json_key(&json, "link");
-    es_buf_printf(&text, "\"%s/api/auth/verify?token=%s\"", app->config.public_url, secrets->token);
+    es_json_put_text(&json, "link", es_buf_str(&link));
     es_json_put_text(&json, "code", secrets->code);
     es_json_put_time(&json, "expires_at", expires_us);
     es_json_end_object(&json);
     es_seal(app->notify_public_key, text.data, text.length, out);
     sodium_memzero(text.data, text.length);
+    sodium_memzero(link.data, link.length);
 }
 
 static enum es_db_result begin(struct es_request *request, const struct app *app,

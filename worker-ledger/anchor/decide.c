@@ -129,11 +129,11 @@ bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count)
     return count > 0;
 }
 
-bool es_decide_overdue(enum es_tx_state state, int64_t sent_ago_ms,
+bool es_decide_overdue(enum es_tx_state state, enum es_sight sight, int64_t sent_ago_ms,
                        const struct es_deadlines *deadlines)
 {
-    int64_t deadline_ms = state == ES_TX_SENT ? deadlines->seen_ms : deadlines->mined_ms;
-    return sent_ago_ms > deadline_ms;
+    bool soon = state == ES_TX_SENT || sight == ES_SIGHT_CONTESTED;
+    return state != ES_TX_SIGNED && sent_ago_ms > (soon ? deadlines->seen_ms : deadlines->mined_ms);
 }
 
 int64_t es_decide_pause_ms(int64_t in_state_ms, int64_t poll_ms)

@@ -53,12 +53,14 @@ enum es_step es_decide_mined(enum es_block_place place, int64_t confirmations, i
  * rejected: its coins stay reserved (J2.11). */
 bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count) ES_MUST_CHECK;
 
-/* SENT_AGO_MS since the bytes were last sent, against the deadline of STATE. */
+/* Whether a transaction in STATE that a provider sees as SIGHT is overdue: SENT_AGO_MS since its
+ * bytes were last sent, against the deadline for that. What is only signed never is: it is being
+ * sent anyway. */
 struct es_deadlines {
-    int64_t seen_ms;  /* from sent to seen */
-    int64_t mined_ms; /* from seen to mined, and for a block header to appear */
+    int64_t seen_ms;  /* for the network to see it, and for a conflict to be settled */
+    int64_t mined_ms; /* for a block to hold it, and for that block's header to appear */
 };
-bool es_decide_overdue(enum es_tx_state state, int64_t sent_ago_ms,
+bool es_decide_overdue(enum es_tx_state state, enum es_sight sight, int64_t sent_ago_ms,
                        const struct es_deadlines *deadlines);
 
 /* How long to wait before the next look at a transaction that is as it should be: a tenth of the

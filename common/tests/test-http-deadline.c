@@ -1,0 +1,239 @@
+/* Deadlines: whoever drips, idles or does not listen is let go in time, and nobody else is. */
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/http/server.h"
+#include "common/tests/http-fixture.h"
+#include "common/tests/http-peer.h"
+#include "common/tests/unit.h"
+
+#include <poll.h>
+
+#define HOST "Host: a\r\n"
+
+#define HEADER_MS 250
+#define BODY_MS   400
+#define IDLE_MS   600
+#define DRIP_MS   10   /* between two bytes */
+#define LATE_MS   3000 /* by when anything has surely happened, on a busy machine too */
+
+#define LARGE_ANSWER (16 * 1024 * 1024) /* more than the kernel takes off our hands */
+
+static struct gate gate = GATE_INIT;
+
+static void quick(struct es_request *request, void *app, void *worker)
+{
+    (void)app;
+    (void)worker;
+    answer_text(request, "ok");
+}
+
+static void wait_at_gate(struct es_request *request, void *app, void *worker)
+{
+    (void)app;
+    (void)worker;
+    gate_pass(&gate);
+    answer_text(request, "ok");
+}
+
+static void large(struct es_request *request, void *app, void *worker)
+{
+    (void)app;
+    (void)worker;
+    struct es_buf body = ES_BUF_INIT; /* moved into the request */
+    es_buf_add_zeros(&body, LARGE_ANSWER);
+    es_respond(request, 200, "application/octet-stream", &body);
+}
+
+static const struct es_route routes[] = {
+    {.method = "GET", .path = "/quick", .fast = quick},
+    {.method = "POST", .path = "/quick", .fast = quick},
+    {.method = "GET", .path = "/gate", .handle = wait_at_gate},
+    {.method = "GET", .path = "/large", .handle = large},
+};
+
+static struct es_http_server *server;
+
+static int start(void **state)
+{
+    (void)state;
+    es_random_init();
+    gate_shut(&gate);
+    struct es_http_config config = {
+        .listen = "127.0.0.1:0",
+        .header_timeout_ms = HEADER_MS,
+        .body_timeout_ms = BODY_MS,
+        .idle_timeout_ms = IDLE_MS,
+    };
+    server = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    gate_open(&gate);
+    assert_true(es_http_server_stop(server));
+    return 0;
+}
+
+static struct peer connect_peer(void)
+{
+    return peer_connect(es_http_server_address(server));
+}
+
+/* Whether the other side says something (or ends) within WAIT_MS. */
+static bool is_heard(const struct peer *peer, int wait_ms)
+{
+    struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
+    return poll(&fd, 1, wait_ms) > 0;
+}
+
+/* Say BYTE again and again, never pausing for long, until the other side has had enough. Yields
+ * after how many milliseconds that was. */
+static int64_t drip(struct peer *peer, char byte)
+{
+    int64_t since_us = es_clock_mono_us();
+    while (!is_heard(peer, DRIP_MS)) {
+        ssize_t sent = send(peer->fd, &byte, 1, MSG_NOSIGNAL);
+        assert_true(sent == 1);
+        assert_true(es_clock_mono_us() - since_us < PEER_PATIENCE_S * ES_US_PER_S);
+    }
+    return (es_clock_mono_us() - since_us) / ES_US_PER_MS;
+}
+
+static void assert_between(int64_t value, int64_t least, int64_t most)
+{
+    if (value < least || value > most) {
+        fail_msg("%d ms is not between %d and %d", (int)value, (int)least, (int)most);
+    }
+}
+
+static void dripping_headers_end_with_408(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {
+        "G",
+        "GET /quick",
+        "GET /quick HTTP/1.1\r\n" HOST "X-Slow: a",
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(beginnings); i++) {
+        struct peer peer = connect_peer();
+        peer_send(&peer, beginnings[i]);
+        assert_between(drip(&peer, 'a'), HEADER_MS / 2, LATE_MS);
+        peer_hears_problem(&peer, 408, "request_timeout");
+        assert_true(peer_ended(&peer));
+        peer_close(&peer);
+    }
+}
+
+static void a_dripping_body_ends_with_408(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {
+        "POST /quick HTTP/1.1\r\n" HOST "Content-Length: 10000\r\n\r\n",
+        "POST /quick HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2000\r\n",
+        "POST /nothing HTTP/1.1\r\n" HOST "Content-Length: 10000\r\n\r\n",
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(beginnings); i++) {
+        struct peer peer = connect_peer();
+        peer_send(&peer, beginnings[i]);
+        assert_between(drip(&peer, 'a'), BODY_MS / 2, LATE_MS);
+        peer_hears_problem(&peer, 408, "request_timeout");
+        assert_true(peer_ended(&peer));
+        peer_close(&peer);
+    }
+}
+
+/* On a kept connection the clock starts with the first byte of the next request. */
+static void the_second_request_may_not_drip_either(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    expect_text(&peer, "GET /quick HTTP/1.1\r\n" HOST "\r\n", "ok");
+    assert_false(is_heard(&peer, IDLE_MS / 3)); /* it may be idle for a while */
+    assert_between(drip(&peer, 'G'), HEADER_MS / 2, LATE_MS);
+    peer_hears_problem(&peer, 408, "request_timeout");
+    assert_true(peer_ended(&peer));
+    peer_close(&peer);
+}
+
+static void an_idle_connection_is_closed_without_a_word(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    expect_text(&peer, "GET /quick HTTP/1.1\r\n" HOST "\r\n", "ok");
+    int64_t since_us = es_clock_mono_us();
+    assert_true(peer_ended(&peer));
+    assert_between((es_clock_mono_us() - since_us) / ES_US_PER_MS, IDLE_MS / 2, LATE_MS);
+    peer_close(&peer);
+}
+
+/* Opened ahead by a proxy or a browser: a 408 would be taken for the answer to what comes next. */
+static void a_connection_that_never_asked_is_closed_without_a_word(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    int64_t since_us = es_clock_mono_us();
+    assert_true(peer_ended(&peer));
+    assert_between((es_clock_mono_us() - since_us) / ES_US_PER_MS, HEADER_MS / 2, LATE_MS);
+    peer_close(&peer);
+}
+
+static void a_peer_that_does_not_take_its_answer_is_let_go(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    const int small = 4096;
+    assert_int_equal(setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    peer_send(&peer, "GET /large HTTP/1.1\r\n" HOST "\r\n");
+    struct es_http_counts counts = {0};
+    AWAIT((es_http_server_counts(server, &counts), counts.requests == 1));
+    AWAIT((es_http_server_counts(server, &counts), counts.connections == 0));
+    peer_close(&peer);
+}
+
+static void a_handler_at_work_is_under_none_of_these_deadlines(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    peer_send(&peer, "GET /gate HTTP/1.1\r\n" HOST "\r\n");
+    gate_await(&gate, 1);
+    assert_false(is_heard(&peer, 2 * IDLE_MS));
+    gate_open(&gate);
+    peer_hears_status(&peer, 200);
+    peer_close(&peer);
+}
+
+/* Slower than any of the deadlines as a whole, but each step in time. */
+static void a_slow_but_steady_client_is_served(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    int64_t since_us = es_clock_mono_us();
+    while (es_clock_mono_us() - since_us < 2 * IDLE_MS * ES_US_PER_MS) {
+        peer_send(&peer, "POST /quick HTTP/1.1\r\n" HOST);
+        assert_false(is_heard(&peer, HEADER_MS / 5));
+        peer_send(&peer, "Content-Length: 2\r\n\r\na");
+        assert_false(is_heard(&peer, BODY_MS / 5));
+        expect_text(&peer, "b", "ok");
+        assert_false(is_heard(&peer, IDLE_MS / 5));
+    }
+    peer_close(&peer);
+}
+
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SERVED(dripping_headers_end_with_408),
+        SERVED(a_dripping_body_ends_with_408),
+        SERVED(the_second_request_may_not_drip_either),
+        SERVED(an_idle_connection_is_closed_without_a_word),
+        SERVED(a_connection_that_never_asked_is_closed_without_a_word),
+        SERVED(a_peer_that_does_not_take_its_answer_is_let_go),
+        SERVED(a_handler_at_work_is_under_none_of_these_deadlines),
+        SERVED(a_slow_but_steady_client_is_served),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

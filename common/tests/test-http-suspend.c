@@ -1,0 +1,306 @@
+/* Requests that are answered by somebody else's thread, and how the server stops. */
+#include "common/base/random.h"
+#include "common/http/problem.h"
+#include "common/http/server.h"
+#include "common/tests/http-fixture.h"
+#include "common/tests/http-peer.h"
+#include "common/tests/unit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static struct gate gate = GATE_INIT;
+
+struct app {
+    atomic_int handled;
+};
+
+static struct app app;
+
+static void quick(struct es_request *request, void *app_, void *worker)
+{
+    (void)app_;
+    (void)worker;
+    answer_number(request, 200, 0);
+}
+
+static void wait_at_gate(struct es_request *request, void *app_, void *worker)
+{
+    (void)worker;
+    gate_pass(&gate);
+    answer_number(request, 200, ++((struct app *)app_)->handled);
+}
+
+/* --- a lane: answers suspended requests in the order and at the time the test says ------- */
+
+#define MOST_PARKED 256
+
+static struct {
+    pthread_mutex_t lock;
+    struct es_request *requests[MOST_PARKED];
+    size_t count;
+} parked = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void park(struct es_request *request, void *app_, void *worker)
+{
+    (void)app_;
+    (void)worker;
+    es_request_suspend(request);
+    pthread_mutex_lock(&parked.lock);
+    assert_true(parked.count < MOST_PARKED);
+    parked.requests[parked.count++] = request;
+    pthread_mutex_unlock(&parked.lock);
+}
+
+/* Suspends, then finds that nobody takes it: answers and resumes on the event thread itself. */
+static void park_and_change_its_mind(struct es_request *request, void *app_, void *worker)
+{
+    (void)app_;
+    (void)worker;
+    es_request_suspend(request);
+    es_respond_problem(request, ES_PROBLEM_OVERLOADED, NULL);
+    es_request_resume(request);
+}
+
+static size_t parked_count(void)
+{
+    pthread_mutex_lock(&parked.lock);
+    size_t count = parked.count;
+    pthread_mutex_unlock(&parked.lock);
+    return count;
+}
+
+static void *answer_parked(void *context)
+{
+    (void)context;
+    pthread_mutex_lock(&parked.lock);
+    for (size_t i = parked.count; i > 0; i--) {
+        answer_number(parked.requests[i - 1], 200, (int)i);
+        es_request_resume(parked.requests[i - 1]);
+    }
+    parked.count = 0;
+    pthread_mutex_unlock(&parked.lock);
+    return NULL;
+}
+
+static void answer_all_parked(void)
+{
+    pthread_t lane;
+    assert_int_equal(pthread_create(&lane, NULL, answer_parked, NULL), 0);
+    assert_int_equal(pthread_join(lane, NULL), 0);
+}
+
+static const struct es_route routes[] = {
+    {.method = "POST", .path = "/gate", .handle = wait_at_gate},
+    {.method = "POST", .path = "/park", .fast = park},
+    {.method = "POST", .path = "/unpark", .fast = park_and_change_its_mind},
+    {.method = "POST", .path = "/quick", .fast = quick},
+};
+
+static struct es_http_server *server;
+
+static struct es_http_server *start_with(struct es_http_config config)
+{
+    config.listen = "127.0.0.1:0";
+    return start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, &app);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    es_random_init();
+    app.handled = 0;
+    gate_shut(&gate);
+    server = start_with((struct es_http_config){.event_threads = 2, .stop_timeout_ms = 5000});
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    gate_open(&gate);
+    assert_true(es_http_server_stop(server));
+    return 0;
+}
+
+static struct peer connect_peer(void)
+{
+    return peer_connect(es_http_server_address(server));
+}
+
+/* --- suspended requests-------------------------------------------------------------------- */
+
+static void another_thread_answers_suspended_requests(void **state)
+{
+    (void)state;
+    struct peer peers[100];
+    for (int round = 0; round < 5; round++) {
+        for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+            if (round == 0) {
+                peers[i] = connect_peer();
+            }
+            post(&peers[i], "/park", "", "x");
+        }
+        AWAIT(parked_count() == ES_ARRAY_LEN(peers));
+        answer_all_parked();
+        for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+            peer_hears_status(&peers[i], 200);
+        }
+    }
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        peer_close(&peers[i]);
+    }
+}
+
+static void a_request_may_be_resumed_where_it_was_suspended(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    post(&peer, "/unpark", "", "");
+    peer_hears_problem(&peer, 503, "overloaded");
+    post(&peer, "/quick", "", "");
+    hears_number(&peer, 200, "0", false);
+    peer_close(&peer);
+}
+
+/* Half of the clients leave while their requests are away; the others are answered all the same,
+ * whoever of them would have been the one to wake the loop. */
+static void clients_that_left_do_not_hold_up_the_others(void **state)
+{
+    (void)state;
+    struct peer peers[60];
+    for (size_t round = 0; round < 10; round++) {
+        for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+            peers[i] = connect_peer();
+            post(&peers[i], "/park", "", "");
+        }
+        AWAIT(parked_count() == ES_ARRAY_LEN(peers));
+        for (size_t i = round % 2; i < ES_ARRAY_LEN(peers); i += 2) {
+            struct linger reset = {.l_onoff = 1};
+            assert_int_equal(setsockopt(peers[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
+                             0);
+            peer_close(&peers[i]);
+        }
+        answer_all_parked();
+        for (size_t i = 1 - round % 2; i < ES_ARRAY_LEN(peers); i += 2) {
+            peer_hears_status(&peers[i], 200);
+            peer_close(&peers[i]);
+        }
+    }
+    assert_true(es_http_server_alive(server, 5000));
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+struct stopping {
+    pthread_t thread;
+    struct es_http_server *server;
+    bool clean;
+    atomic_bool over;
+};
+
+static void *run_stop(void *context)
+{
+    struct stopping *stopping = context;
+    stopping->clean = es_http_server_stop(stopping->server);
+    stopping->over = true;
+    return NULL;
+}
+
+static bool accepts(const char *address)
+{
+    uint64_t port = 0;
+    assert_true(es_parse_u64(strrchr(address, ':') + 1, &port));
+    struct sockaddr_in name = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool accepted = connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
+    (void)close(fd);
+    return accepted;
+}
+
+static void stopping_lets_finish_what_runs(void **state)
+{
+    (void)state;
+    struct stopping stopping = {.server =
+                                    start_with((struct es_http_config){.executor_threads = 1})};
+    char address[64];
+    assert_true(es_copy_str(address, sizeof(address), es_http_server_address(stopping.server)));
+    struct peer running = peer_connect(address);
+    struct peer queued = peer_connect(address);
+    struct peer away = peer_connect(address);
+    struct peer idle = peer_connect(address);
+    post(&idle, "/quick", "", "");
+    hears_number(&idle, 200, "0", false);
+    post(&running, "/gate", "", "");
+    gate_await(&gate, 1);
+    post(&queued, "/gate", "", "");
+    post(&away, "/park", "", "");
+    AWAIT(parked_count() == 1);
+    assert_int_equal(pthread_create(&stopping.thread, NULL, run_stop, &stopping), 0);
+    AWAIT(!accepts(address));
+    assert_true(peer_ended(&idle));
+    gate_open(&gate);
+    answer_all_parked();
+    struct peer *const peers[] = {&running, &queued, &away};
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        struct peer_answer answer = peer_hear(peers[i]);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(answer_header(&answer, "Connection"), "close");
+        answer_done(&answer);
+        assert_true(peer_ended(peers[i]));
+        peer_close(peers[i]);
+    }
+    assert_int_equal(pthread_join(stopping.thread, NULL), 0);
+    assert_true(stopping.clean);
+    peer_close(&idle);
+}
+
+/* Past the limit clients are let go, what waits is not run, and the end comes when the last handler
+ * gives its request back. */
+static void stopping_cuts_off_what_does_not_finish(void **state)
+{
+    (void)state;
+    struct stopping stopping = {.server = start_with((struct es_http_config){
+                                    .executor_threads = 1, .stop_timeout_ms = 100})};
+    struct peer running = peer_connect(es_http_server_address(stopping.server));
+    struct peer queued = peer_connect(es_http_server_address(stopping.server));
+    struct peer away = peer_connect(es_http_server_address(stopping.server));
+    post(&running, "/gate", "", "");
+    gate_await(&gate, 1);
+    post(&queued, "/gate", "", "");
+    post(&away, "/park", "", "");
+    AWAIT(parked_count() == 1);
+    struct es_http_counts counts = {0};
+    AWAIT((es_http_server_counts(stopping.server, &counts), counts.queue_depth == 1));
+    assert_int_equal(pthread_create(&stopping.thread, NULL, run_stop, &stopping), 0);
+    assert_true(peer_ended(&running));
+    assert_true(peer_ended(&queued));
+    assert_true(peer_ended(&away));
+    assert_false(stopping.over);
+    answer_all_parked();
+    gate_open(&gate);
+    assert_int_equal(pthread_join(stopping.thread, NULL), 0);
+    assert_false(stopping.clean);
+    assert_int_equal(app.handled, 1);
+    peer_close(&running);
+    peer_close(&queued);
+    peer_close(&away);
+}
+
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SERVED(another_thread_answers_suspended_requests),
+        SERVED(a_request_may_be_resumed_where_it_was_suspended),
+        SERVED(clients_that_left_do_not_hold_up_the_others),
+        SERVED(stopping_lets_finish_what_runs),
+        SERVED(stopping_cuts_off_what_does_not_finish),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+#include "common/base/arena.h"
+#include "common/base/mem.h"
+#include "common/base/text.h"
+#include "deploy/ctl/chain-key.h"
+#include "deploy/ctl/ctl.h"
+#include "worker-ledger/chain/hash256.h"
+#include "worker-ledger/chain/script.h"
+#include "worker-ledger/chain/tx.h"
+#include "worker-ledger/db/coins.h"
+#include "worker-ledger/verify/input.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_MAX (2 * ES_TX_SIZE_MAX + 2)
+
+static const struct es_db_statement *const statements[] = {&es_coins_learn_statement};
+
+/* ARGUMENT is the transaction as hex, or a file with that text. */
+static bool read_raw(const char *argument, struct es_buf *out)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf text = ES_BUF_INIT;
+    bool is_file = argument[strspn(argument, "0123456789abcdefABCDEF")] != '\0';
+    if (!is_file) {
+        es_buf_add_str(&text, argument);
+    } else if (!es_input_read(argument, TEXT_MAX, &text)) {
+        es_ctl_error("%s: %s", argument, strerror(errno));
+        return false;
+    }
+    ES_CLEANUP(es_free_p) char *copy = es_strdup(es_buf_str(&text));
+    const char *hex = es_trim(copy);
+    size_t size = strlen(hex) / 2;
+    void *bytes = es_buf_reserve(out, size);
+    if (size == 0 || !es_parse_hex(hex, bytes, size)) {
+        es_ctl_error("coin add: the transaction must be hexadecimal text");
+        return false;
+    }
+    out->length += size;
+    return true;
+}
+
+/* The outputs of TX that KEY can spend, as coins in ARENA. */
+static size_t own_outputs(struct es_arena *arena, const struct es_tx *tx, const struct es_key *key,
+                          struct es_coin **ret_coins)
+{
+    unsigned char ours[ES_SCRIPT_P2PKH_SIZE];
+    struct es_hash txid = es_tx_id(tx);
+    struct es_coin *coins = es_arena_alloc(arena, tx->output_count * sizeof(*coins));
+    size_t count = 0;
+    es_script_p2pkh(es_key_hash(key), ours);
+    for (size_t i = 0; i < tx->output_count; i++) {
+        const struct es_tx_output *output = &tx->outputs[i];
+        if (output->satoshis > 0 && output->lock.length == sizeof(ours) &&
+            memcmp(output->lock.bytes, ours, sizeof(ours)) == 0) {
+            coins[count++] = (struct es_coin){
+                .outpoint = {.txid = txid, .vout = (uint32_t)i},
+                .satoshis = output->satoshis,
+            };
+        }
+    }
+    *ret_coins = coins;
+    return count;
+}
+
+static enum es_exit learn(struct es_db *db, const struct es_coin *coins, size_t count)
+{
+    int64_t added = 0;
+    uint64_t satoshis = 0;
+    char txid[ES_HASH256_TEXT_SIZE];
+    if (es_coins_learn(db, coins, count, &added) != ES_DB_OK) {
+        return es_ctl_db_failed(db, "coin add");
+    }
+    for (size_t i = 0; i < count; i++) {
+        satoshis += coins[i].satoshis;
+    }
+    es_hash256_format(&coins[0].outpoint.txid, txid);
+    (void)printf("transaction %s pays us %" PRIu64 " satoshis in %zu outputs: %" PRId64
+                 " new coins, %" PRId64 " there already\n",
+                 txid, satoshis, count, added, (int64_t)count - added);
+    return ES_EXIT_OK;
+}
+
+static enum es_exit add(const struct es_ctl_command *self, const char *argument,
+                        const char *database, const struct es_key *key)
+{
+    enum es_exit status;
+    struct es_tx tx;
+    struct es_coin *coins = NULL;
+    ES_CLEANUP(es_buf_done) struct es_buf raw = ES_BUF_INIT;
+    ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
+    if (!read_raw(argument, &raw)) {
+        return ES_EXIT_FAILED;
+    }
+    if (!es_tx_parse(arena, raw.data, raw.length, &tx)) {
+        es_ctl_error("coin add: these bytes are no transaction");
+        return ES_EXIT_FAILED;
+    }
+    size_t count = own_outputs(arena, &tx, key, &coins);
+    if (count == 0) {
+        es_ctl_error("coin add: no output of this transaction pays our address");
+        return ES_EXIT_FAILED;
+    }
+    ES_CLEANUP(es_ctl_disconnect)
+    struct es_db *db =
+        es_ctl_connect(database, self, statements, ES_ARRAY_LEN(statements), &status);
+    return db != NULL ? learn(db, coins, count) : status;
+}
+
+enum es_exit es_ctl_coin_add(const struct es_ctl_command *self, int argc, char **argv)
+{
+    const char *transaction = NULL;
+    const char *key_file = NULL;
+    const char *database = NULL;
+    const struct es_ctl_option options[] = {
+        {"RAW", NULL, "the transaction as hex, or a file that holds that (-: standard input)",
+         &transaction, NULL},
+        {"--key", "FILE", "the chain key, instead of $ELDERSAFE_CHAIN_KEY_FILE", &key_file, NULL},
+        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+    };
+    enum es_exit status;
+    if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
+        return status;
+    }
+    if (!es_ctl_given(self, "RAW", transaction)) {
+        return ES_EXIT_USAGE;
+    }
+    ES_CLEANUP(es_key_free_p) struct es_key *key = es_chain_key_load(key_file, &status);
+    return key != NULL ? add(self, transaction, database, key) : status;
+}

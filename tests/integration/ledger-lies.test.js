@@ -1,0 +1,273 @@
+// A provider that lies: answers late, twice, never, with an error after accepting, with garbage; that
+// refuses, raises its price, loses what it took. Whatever it does, each checkpoint ends final in one
+// transaction, and no coin is spent twice.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Transaction } from '@bsv/sdk';
+import {
+  anchoringWorld, apiOf, passTime, putLeaves, startLedger, transactions, transitions, untilAll, untilFinal, way, WAYS,
+} from './support/ledger.js';
+
+const SINGLE = ['arc', 'arcade', 'whatsonchain', 'node'];
+
+async function failures(world) {
+  const { rows } = await world.sql.query('SELECT provider, reason, count::int FROM anchor.broadcast_failures ORDER BY 1, 2');
+  return Object.fromEntries(rows.map(({ provider, reason, count }) => [`${provider} ${reason}`, count]));
+}
+
+async function coins(world) {
+  const { rows } = await world.sql.query(
+    `SELECT encode(txid, 'hex') AS txid, vout::int, satoshis::int, spent_by::int AS spender, made_by::int AS maker, usable FROM anchor.coins ORDER BY coin_id`);
+  return rows;
+}
+
+/** A ledger by WAY whose only checkpoint is about to be sent when FAULTS are in place. */
+async function stage(t, name, faults, options = {}) {
+  const world = await anchoringWorld(t, { warnings: options.warnings, ...options.world });
+  const ledger = await startLedger(world, { settings: { ...way(world, name), ...options.settings } });
+  await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 5 FROM anchor.coins');
+  await world.chain.faults(...faults(apiOf(name)));
+  await putLeaves(world, 3, { rewarded: true });
+  return { world, ledger };
+}
+
+const CERTAINLY_UNCLEAR = {
+  'a 503 before anything is done': (api) => ({ fault: 'status5xx', api, operation: 'submit', count: 2 }),
+  'a 503 after accepting': (api) => ({ fault: 'status5xx-after-accept', api, operation: 'submit', count: 2 }),
+  'no answer before accepting': (api) => ({ fault: 'timeout-before', api, operation: 'submit', count: 1 }),
+  'no answer after accepting': (api) => ({ fault: 'timeout-after-accept', api, operation: 'submit', count: 1 }),
+  'a torn connection before accepting': (api) => ({ fault: 'connection-reset', api, operation: 'submit', count: 2 }),
+  'a torn connection after accepting': (api) => ({ fault: 'connection-reset-after-accept', api, operation: 'submit', count: 2 }),
+  'garbage after accepting': (api) => ({ fault: 'wrong-body', body: 'garbage', api, operation: 'submit', count: 2 }),
+  'half an answer after accepting': (api) => ({ fault: 'wrong-body', body: 'truncated', api, operation: 'submit', count: 2 }),
+  'an empty answer after accepting': (api) => ({ fault: 'wrong-body', body: 'empty', api, operation: 'submit', count: 2 }),
+  'an endless answer after accepting': (api) => ({ fault: 'wrong-body', body: 'huge', api, operation: 'submit', count: 1 }),
+  'the same answer twice': (api) => ({ fault: 'duplicate-answer', api, operation: 'submit', count: 2 }),
+  'a late answer': (api) => ({ fault: 'delay', delayMs: 400, api, operation: 'submit', count: 2 }),
+};
+
+for (const name of SINGLE) {
+  test(`J2.11 E103 E104 E105: unclear answers of ${name} never free a coin; the same bytes are sent again`, async (t) => {
+    for (const [what, fault] of Object.entries(CERTAINLY_UNCLEAR)) {
+      await t.test(what, async (st) => {
+        const { world } = await stage(st, name, (api) => [fault(api)]);
+        await untilFinal(world);
+        const [only, ...more] = await transactions(world);
+        assert.equal(more.length, 0, 'one transaction');
+        assert.deepEqual(await transitions(world, only.id), ['new>signed', 'signed>sent', 'sent>seen', 'seen>mined', 'mined>final']);
+        const facts = await world.chain.transaction(only.txid);
+        assert.ok(facts.submissions.every(({ bytes }) => bytes === only.raw.length), 'always the stored bytes');
+      });
+    }
+  });
+
+  test(`J2.8: what ${name} took and lost is announced again when its deadline is over`, async (t) => {
+    const { world, ledger } = await stage(t, name, (api) => [{ fault: 'drop', api }]);
+    await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");
+    const [{ txid }] = await transactions(world);
+    assert.equal((await world.chain.transaction(txid)).state, 'forgotten');
+    assert.equal((await ledger.metric('eldersafe_ledger_announced_again_total')), 0, 'not before');
+    await passTime(world);
+    await untilAll(world, 'seen');
+    assert.equal((await world.chain.transaction(txid)).submissions.length, 2);
+    assert.ok(await ledger.metric('eldersafe_ledger_announced_again_total') >= 1);
+    await untilFinal(world);
+  });
+
+  test(`J2.11 J2.10: a definite refusal by ${name} frees the coin, and the checkpoint gets another transaction`, async (t) => {
+    const { world } = await stage(t, name, (api) => [{ fault: 'reject', reason: 'script', api }]);
+    await untilFinal(world);
+    const [refused, accepted, ...more] = await transactions(world);
+    assert.equal(more.length, 0);
+    assert.equal(refused.state, 'rejected');
+    assert.equal(accepted.checkpoint, refused.checkpoint);
+    assert.notEqual(accepted.txid, refused.txid);
+    const held = (await coins(world)).filter(({ spender }) => spender === refused.id);
+    assert.deepEqual(held, [], 'it holds no coin any more');
+    assert.ok((await coins(world)).filter(({ maker }) => maker === refused.id).every(({ usable }) => !usable), 'its change is none');
+  });
+
+  test(`J2.10: ${name} wants more, and the next transaction pays it`, async (t) => {
+    const { world, ledger } = await stage(t, name, (api) => [{ fault: 'fee-rise', satoshisPerKb: 450, api }]);
+    await untilFinal(world);
+    const all = await transactions(world);
+    const [last] = all.slice(-1);
+    assert.equal(last.state, 'final');
+    assert.ok(all.length >= 2 && all.slice(0, -1).every(({ state }) => state === 'rejected'));
+    assert.ok(last.fee * 1000 >= 450 * last.raw.length && last.fee <= last.raw.length, `${last.fee} for ${last.raw.length} bytes`);
+    assert.ok(await ledger.metric('eldersafe_ledger_broadcast_failures_total{kind="refused_fee"}') >= 1);
+  });
+
+  test(`J2.8: somebody else takes the coin; ${name} says so, and another coin pays`, async (t) => {
+    const { world } = await stage(t, name, (api) => [{ fault: 'double-spend', api }], { warnings: [/^ledger\.contested$/] });
+    await world.eventuallySql('it was tried', 'SELECT bool_or(sends > 0) FROM anchor.transactions');
+    await world.chain.mine(1); // the rival wins
+    await untilFinal(world);
+    const [lost, won] = await transactions(world);
+    assert.deepEqual([lost.state, won.state], ['rejected', 'final']);
+    const input = Transaction.fromHex(lost.raw.toString('hex')).inputs[0];
+    const coin = (await coins(world)).find(({ txid, vout }) => Buffer.from(txid, 'hex').reverse().toString('hex') === input.sourceTXID && vout === input.sourceOutputIndex);
+    assert.deepEqual([coin.usable, coin.spender], [false, null], 'the coin is set aside');
+  });
+}
+
+for (const name of Object.keys(WAYS)) {
+  for (const mode of ['return', 'remine', 'drop']) {
+    test(`J2.6 FE19: a reorganisation of two blocks (${mode}) by ${name}: the proof is replaced, nothing is lost`, async (t) => {
+      const world = await anchoringWorld(t);
+      const ledger = await startLedger(world, { settings: { ...way(world, name), CONFIRMATIONS: 4 } });
+      await putLeaves(world, 3, { rewarded: true });
+      await untilAll(world, 'seen');
+      await world.chain.mine(2);
+      await untilAll(world, 'mined');
+      const [before] = await transactions(world);
+      await world.chain.reorg({ depth: 2, mode });
+      await world.eventuallySql('it is not where it was', 'SELECT bool_and(block_hash IS DISTINCT FROM $1) FROM anchor.transactions', [Buffer.from(before.block, 'hex')]);
+      await passTime(world, { seconds: 3 * 3600 });
+      await untilFinal(world, { blocks: 4 });
+      const [after] = await transactions(world);
+      assert.equal(after.txid, before.txid, 'the same transaction');
+      assert.notEqual(after.block, before.block);
+      assert.notDeepEqual(after.bump, before.bump);
+      assert.ok((await transitions(world, after.id)).includes('mined>seen'));
+      assert.ok(await ledger.metric('eldersafe_ledger_reorgs_total') >= 1);
+    });
+  }
+}
+
+test('E102 E119: attempts are spaced 1, 2, 4 … times the first pause, and each failure is counted with its reason', async (t) => {
+  const base = 100;
+  const times = 7;
+  const { world, ledger } = await stage(t, 'arc', () => [{ fault: 'status5xx', api: 'arc', operation: 'submit', count: times }], { settings: { RETRY_BASE: base } });
+  await untilAll(world, 'seen');
+  const at = ledger.log().filter(({ event }) => event === 'ledger.broadcast').map(({ time }) => Date.parse(time));
+  assert.equal(at.length, times + 1);
+  for (let i = 1; i < times; i++) {
+    const gap = at[i] - at[i - 1];
+    const whole = base * 2 ** (i - 1);
+    assert.ok(gap >= whole / 2 - 5 && gap <= whole + 1_000, `pause ${i}: ${gap} ms, from half of ${whole} to ${whole}`);
+  }
+  assert.deepEqual(await failures(world), { 'arc http_503': times });
+  assert.equal(await ledger.metric('eldersafe_ledger_broadcast_failures_total{kind="unclear"}'), times);
+  await untilFinal(world);
+});
+
+test('E104: WhatsOnChain says 429 with Retry-After, and is left alone for so long', async (t) => {
+  const { world, ledger } = await stage(t, 'whatsonchain', () => [{ fault: 'reject', code: 429, message: 'Too Many Requests', api: 'woc' }]);
+  await untilFinal(world);
+  assert.deepEqual(await failures(world), { 'whatsonchain http_429': 1 });
+  assert.equal(await ledger.metric('eldersafe_ledger_broadcast_failures_total{kind="busy"}'), 1);
+  assert.equal((await transactions(world)).length, 1, 'busy is no refusal');
+});
+
+test('J2.10: above FEE_CAP nothing is signed and a warning is given; when it is cheaper again all goes on', async (t) => {
+  const { world, ledger } = await stage(t, 'arc', () => [{ fault: 'fee-rise', satoshisPerKb: 5_000, api: 'arc' }], { warnings: [/^ledger\.fee_above_cap$/] });
+  await ledger.waitForLog('ledger.fee_above_cap');
+  assert.equal(await ledger.metric('eldersafe_ledger_fee_above_cap'), 1);
+  await putLeaves(world, 3);
+  await world.eventuallySql('another checkpoint waits', 'SELECT count(*) >= 2 FROM anchor.unanchored');
+  await world.chain.policy({ satoshisPerKb: 50 });
+  await untilAll(world, 'seen');
+  await ledger.waitForLog('ledger.signing_again');
+  assert.ok((await transactions(world)).every(({ fee, raw }) => fee * 1000 <= 1_001 * raw.length + 1000), 'never above the cap');
+  await untilFinal(world);
+});
+
+test('E106: what one provider took and the other does not know is not seen, and that is told', async (t) => {
+  const { world, ledger } = await stage(t, 'whatsonchain, verified by a node',
+    () => [{ fault: 'stale-status', status: 'UNKNOWN', api: 'rpc', count: 'until-cleared' }], { warnings: [/^ledger\.unverified$/] });
+  await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");
+  await passTime(world);
+  const { verifier, says } = await ledger.waitForLog('ledger.unverified');
+  assert.deepEqual([verifier, says], ['node', 'unknown']);
+  assert.ok(await ledger.metric('eldersafe_ledger_verify_unknown_total') >= 1);
+  assert.equal((await transactions(world)).some(({ state }) => state === 'seen'), false);
+  await world.chain.clearFaults();
+  await untilFinal(world);
+});
+
+test('J2.8: ARC keeps saying "seen" of what every node forgot; when time is up it is announced again', async (t) => {
+  const world = await anchoringWorld(t);
+  await startLedger(world);
+  await putLeaves(world, 1);
+  await untilAll(world, 'seen');
+  const [{ txid }] = await transactions(world);
+  await world.chain.forget(txid);
+  await passTime(world, { seconds: 3 * 3600 });
+  await world.chain.wait({ for: 'tx-seen', txid });
+  await untilFinal(world);
+});
+
+test('J2.6: ARC says MINED_IN_STALE_BLOCK, and it is mined again elsewhere', async (t) => {
+  const world = await anchoringWorld(t);
+  await startLedger(world);
+  await putLeaves(world, 1);
+  await untilAll(world, 'seen');
+  const [{ txid }] = await transactions(world);
+  await world.chain.faults({ fault: 'stale-status', status: 'MINED_IN_STALE_BLOCK', api: 'arc', count: 3 });
+  await world.chain.mine(1);
+  await untilFinal(world);
+  assert.equal((await transactions(world))[0].txid, txid);
+});
+
+for (const name of SINGLE) {
+  test(`FE19 J2.9: a false Merkle path of ${name} is seen through`, async (t) => {
+    const { world, ledger } = await stage(t, name, (api) => [{ fault: 'bad-proof', api, count: 'until-cleared' }, { fault: 'bad-proof', api: 'woc', count: 'until-cleared' }], { warnings: [/^ledger\.bad_proof$/] });
+    await untilAll(world, 'seen');
+    await world.chain.mine(1);
+    await ledger.waitForLog('ledger.bad_proof');
+    assert.equal((await transactions(world)).some(({ state }) => state === 'mined'), false);
+    await world.chain.clearFaults();
+    await untilFinal(world);
+  });
+}
+
+test('E135: the chain is away for an hour; nothing is lost, and the backlog clears', async (t) => {
+  const world = await anchoringWorld(t, { coins: 20 });
+  const ledger = await startLedger(world, { settings: { PROVIDER_TIMEOUT: 300 } });
+  await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 20 FROM anchor.coins');
+  await world.chain.faults({ fault: 'status5xx', operation: 'any', count: 'until-cleared' });
+  for (let minute = 0; minute < 12; minute++) {
+    await putLeaves(world, 5, { rewarded: true });
+    await world.eventuallySql('it is sealed in spite of all', 'SELECT NOT EXISTS (SELECT FROM anchor.leaves)');
+    await passTime(world, { seconds: 300 });
+  }
+  assert.equal((await transactions(world)).every(({ state }) => state === 'signed'), true);
+  await world.chain.clearFaults();
+  await passTime(world);
+  await untilFinal(world, { timeout: 60_000 });
+  const { rows: [{ balance }] } = await world.sql.query('SELECT balance::int FROM pay.accounts WHERE account_id = $1', [world.account]);
+  assert.equal(balance, 60);
+  assert.ok(ledger.child.running);
+});
+
+test('a provider that hangs does not delay sealing', async (t) => {
+  const world = await anchoringWorld(t);
+  await startLedger(world, { settings: { PROVIDER_TIMEOUT: 20_000, SEAL_INTERVAL: 50 } });
+  await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 5 FROM anchor.coins');
+  await world.chain.faults({ fault: 'timeout-before', operation: 'any', count: 'until-cleared' });
+  for (let i = 0; i < 5; i++) {
+    await putLeaves(world, 2);
+    await world.eventuallySql('sealed', 'SELECT size = $1 FROM anchor.log', [2 * (i + 1)], { timeout: 3_000 });
+  }
+  await world.chain.clearFaults();
+});
+
+test('a rejected parent takes the transactions that spend its change with it, and all of them are made anew', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1 });
+  await startLedger(world, { settings: { COINS_READY: 1, SEAL_MAX: 1 } });
+  await world.eventuallySql('the wallet has a coin', 'SELECT count(*) = 1 FROM anchor.coins');
+  await world.chain.faults({ fault: 'drop', api: 'arc', count: 1 }, { fault: 'stale-status', status: 'ACCEPTED_BY_NETWORK', api: 'arc', operation: 'status', count: 'until-cleared' });
+  await putLeaves(world, 3); // a chain of three, the first of which no node has
+  await world.eventuallySql('three transactions, one after the other', "SELECT count(*) = 3 AND bool_and(sends > 0) FROM anchor.transactions WHERE kind = 'anchor'", [], { timeout: 20_000 });
+  const [parent] = await transactions(world);
+  await world.chain.clearFaults();
+  await world.chain.faults({ fault: 'reject', reason: 'script', api: 'arc', txid: parent.txid });
+  await passTime(world);
+  await untilFinal(world, { timeout: 60_000 });
+  const all = await transactions(world);
+  assert.equal(all[0].state, 'rejected');
+  assert.equal(all.filter(({ state }) => state === 'stale').length, 2);
+  assert.equal(all.filter(({ state }) => state === 'final').length, 3);
+});

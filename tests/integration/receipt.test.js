@@ -1,0 +1,148 @@
+// The critical path, whole: sign-in, signal, sealed, sent, mined, final, and a receipt that anybody can
+// check with the network cut.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { Transaction } from '@bsv/sdk';
+import { programPath } from '../../deploy/local/site.js';
+import { createWorld } from '../harness/world.js';
+import { forgeToken, newMember, signal, signIn } from './support/core.js';
+
+const CORE = { SIGNAL_QUOTA: 1000 };
+const LEDGER = { SEAL_INTERVAL: 100, POLL_INTERVAL: 50, CONFIRMATIONS: 3 };
+
+async function stage(t, ledger = {}) {
+  const world = await createWorld(t, { chain: true });
+  await fundLedger(world);
+  const core = await world.start('core', { settings: CORE });
+  await world.start('notify');
+  await world.start('ledger', { settings: { ...LEDGER, ...ledger } });
+  return { world, core };
+}
+
+/** Gives the ledger's wallet coins: paid on the chain, then made known by the operator. */
+async function fundLedger(world) {
+  const address = world.ctl(['key', 'address', '--file', world.site.keys.chain.path, '--network', 'regtest']).trim();
+  const { raw } = await world.chain.fund(address, 100_000, { outputs: 10 });
+  world.ctl(['coin', 'add', raw, '--key', world.site.keys.chain.path]);
+}
+
+/** Runs eldersafe-verify on TEXT in an empty network; { status, output }. */
+function verify(world, text, { key = world.site.logVerifierKey.text.trim(), more = [] } = {}) {
+  const file = path.join(world.folder, 'receipt.json');
+  writeFileSync(file, text);
+  const command = [programPath('eldersafe-verify'), '--network', 'regtest', '--log-key', key, ...more, file];
+  const alone = spawnSync('unshare', ['--net', '--map-root-user', ...command], { encoding: 'utf8' });
+  const result = alone.error || /unshare/.test(alone.stderr ?? '') ? spawnSync(command[0], command.slice(1), { encoding: 'utf8' }) : alone;
+  return { status: result.status, output: result.stdout + result.stderr };
+}
+
+async function receiptOf(core, token, id, query = '') {
+  const answer = await core.request(`/api/signals/${id}/receipt${query}`, { token });
+  assert.equal(answer.status, 200, answer.text);
+  return answer;
+}
+
+async function untilStatus(core, token, id, status) {
+  return core.child.waitUntil(`the receipt is ${status}`, async () => {
+    const answer = await receiptOf(core, token, id);
+    return answer.json.status === status && answer;
+  }, { timeout: 20_000 });
+}
+
+test('N1 J2.4 J2.7 E100 E101: from sign-in to a final receipt that verifies offline', async (t) => {
+  const { world, core } = await stage(t);
+  const member = await newMember(world);
+  const token = await signIn(world, core, member);
+  const { json: kept } = await signal(world, core, token);
+
+  const first = await receiptOf(core, token, kept.signal_id);
+  assert.ok(['pending', 'sealed', 'sent', 'seen'].includes(first.json.status), 'there is a receipt from the first second');
+  assert.notEqual(verify(world, first.text).status, 1, 'nothing in it is broken');
+
+  await untilStatus(core, token, kept.signal_id, 'seen');
+  const { json: { signals: [shown] } } = await core.request('/api/signals', { token });
+  assert.match(shown.txid, /^[0-9a-f]{64}$/, 'the transaction is known by join once it is seen');
+  await world.eventuallySql('the reward is paid', 'SELECT balance = 1 FROM pay.accounts WHERE account_id = (SELECT reward_account FROM core.members WHERE member_id = $1)', [member.id]);
+  assert.equal((await signal(world, core, token)).json.balance, '1');
+
+  await world.chain.mine(1);
+  const mined = await untilStatus(core, token, kept.signal_id, 'mined');
+  assert.equal(verify(world, mined.text).status, 0, verify(world, mined.text).output);
+  await world.chain.mine(3);
+  const final = await untilStatus(core, token, kept.signal_id, 'final');
+  const { status, output } = verify(world, final.text);
+  assert.equal(status, 0, output);
+  assert.equal(Transaction.fromHex(final.json.transaction).id('hex'), shown.txid);
+  assert.equal(JSON.parse(final.json.event).subject, member.subject);
+});
+
+test('N1: a receipt with headers checks out against a pinned block, and a stranger\'s key or pin does not', async (t) => {
+  const { world, core } = await stage(t);
+  const token = await forgeToken(world, await newMember(world));
+  const { json: kept } = await signal(world, core, token);
+  await untilStatus(core, token, kept.signal_id, 'seen');
+  await world.chain.mine(1);
+  const { json } = await untilStatus(core, token, kept.signal_id, 'mined');
+  const { text } = await receiptOf(core, token, kept.signal_id, `?headers_from=${json.block.height}`);
+  const pin = `${json.block.height}:${json.block.hash}`;
+  assert.equal(verify(world, text, { more: ['--pin', pin] }).status, 0, verify(world, text, { more: ['--pin', pin] }).output);
+  const wrongPin = verify(world, text, { more: ['--pin', `${json.block.height}:${'00'.repeat(32)}`] });
+  assert.equal(wrongPin.status, 1);
+  assert.match(wrongPin.output, /headers/i);
+  const { newKey, verifierKey } = await import('../../deploy/local/keys.js');
+  const stranger = verify(world, text, { key: verifierKey('log.eldersafe.test/local', newKey()) });
+  assert.equal(stranger.status, 1);
+  assert.match(stranger.output, /checkpoint/i);
+});
+
+test('N1: any single changed byte is rejected and the broken link is named', async (t) => {
+  const { world, core } = await stage(t);
+  const token = await forgeToken(world, await newMember(world));
+  const { json: kept } = await signal(world, core, token);
+  await untilStatus(core, token, kept.signal_id, 'seen');
+  await world.chain.mine(1);
+  const { text } = await untilStatus(core, token, kept.signal_id, 'mined');
+  assert.equal(verify(world, text).status, 0);
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += 7) { // the unit tests change every byte in many ways
+    const changed = Buffer.from(bytes);
+    changed[at] ^= 1;
+    const { status, output } = verify(world, changed);
+    assert.equal(status, 1, `byte ${at}: ${output}`);
+    assert.match(output, /broken/i, `byte ${at}`);
+  }
+});
+
+test('N1 J2.2 E98: a thousand signals, a handful of transactions, and every receipt verifies', async (t) => {
+  const { world, core } = await stage(t, { SEAL_INTERVAL: 1000 });
+  const people = await addMany(world, 1000);
+  const tokens = await Promise.all(people.map((each) => forgeToken(world, each)));
+  const kept = [];
+  for (let i = 0; i < tokens.length; i += 50) {
+    kept.push(...await Promise.all(tokens.slice(i, i + 50).map((token) => signal(world, core, token))));
+  }
+  assert.ok(kept.every((each) => each.status === 200));
+  await world.eventuallySql('all are seen', "SELECT count(*) = 0 FROM anchor.leaves");
+  await world.eventuallySql('all checkpoints are seen', "SELECT count(*) > 0 AND bool_and(state IN ('seen', 'mined', 'final')) FROM anchor.transactions WHERE kind = 'anchor'", [], { timeout: 20_000 });
+  await world.chain.mine(1);
+  await world.eventuallySql('all are mined', "SELECT bool_and(state IN ('mined', 'final')) FROM anchor.transactions WHERE kind = 'anchor'", [], { timeout: 20_000 });
+  for (let i = 0; i < tokens.length; i += 1) {
+    const { text } = await receiptOf(core, tokens[i], kept[i].json.signal_id);
+    if (i % 10 === 0) assert.equal(verify(world, text).status, 0, `receipt ${i}`);
+  }
+  const { rows: [{ n }] } = await world.sql.query("SELECT count(*)::int AS n FROM anchor.transactions WHERE kind = 'anchor'");
+  assert.ok(n < 40, `${n} transactions`);
+});
+
+async function addMany(world, count) {
+  const lines = Array.from({ length: count }, (_, i) => `8${String(i).padStart(6, '0')},many-${i}@example.org`);
+  const file = path.join(world.folder, 'members.csv');
+  writeFileSync(file, `number,email\n${lines.join('\n')}\n`);
+  world.ctl(['member', 'import', file]);
+  const { rows } = await world.sql.query("SELECT member_id AS id, encode(public_id, 'hex') AS subject FROM core.members ORDER BY member_id DESC LIMIT $1", [count]);
+  return rows;
+}

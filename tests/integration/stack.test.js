@@ -1,0 +1,207 @@
+// `make run` as a newcomer sees it: it comes up, does the main job, survives crashes, stops without a trace
+// and goes on where it was.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { request } from '../../deploy/local/http.js';
+import { freeBase } from '../../deploy/local/ports.js';
+import { Child } from '../../deploy/local/process.js';
+import { REPOSITORY } from '../../deploy/local/site.js';
+import { DEMO_MEMBERS } from '../../deploy/local/stack.js';
+import { eventually } from '../../deploy/local/wait.js';
+import { testFolder } from '../harness/servers.js';
+
+const RUN = path.join(REPOSITORY, 'deploy/local/run');
+const READY_MS = 180_000;
+const STOP_MS = 90_000;
+const BACK_MS = 3_000;
+const DAEMON_NAMES = ['core', 'notify', 'ledger', 'auditor'];
+const LISTENING = '0A';
+
+/** A stack of its own folder and ports, as a process. */
+class LocalStack {
+  constructor(name, base) {
+    this.folder = path.join(testFolder(), name);
+    this.base = base;
+  }
+
+  start(environment = {}) {
+    const { PATH, HOME = '/', ELDERSAFE_BUILD = 'build/release' } = process.env;
+    this.child = new Child({
+      name: 'run',
+      command: [RUN],
+      cwd: '/',
+      output: `${this.folder}.out`,
+      env: { PATH, HOME, ELDERSAFE_BUILD, LOCAL_DIR: this.folder, PORT_BASE: String(this.base), ...environment },
+    });
+    return this;
+  }
+
+  async ready() {
+    await this.child.waitForLine(/^eldersafe: ready$/m, { timeout: READY_MS });
+    return JSON.parse(readFileSync(path.join(this.folder, 'ready'), 'utf8'));
+  }
+
+  /** Processes of this stack that are alive: those whose arguments or working folder name its folder. */
+  processes() {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8') + readlinkSync(`/proc/${pid}/cwd`);
+        return words.includes(`${this.folder}/`) || words.includes(`LOCAL_DIR=${this.folder}\0`);
+      } catch {
+        return false; // gone meanwhile
+      }
+    });
+  }
+
+  pidOf(daemon) {
+    return JSON.parse(readFileSync(path.join(this.folder, 'run', `${daemon}.ready`), 'utf8')).pid;
+  }
+}
+
+let stack;
+let variables;
+let firstReceipt;
+
+before(async () => {
+  stack = new LocalStack('first', await freeBase());
+  stack.start();
+  variables = await stack.ready();
+});
+
+after(async () => {
+  await stack.child.stop({ termMs: STOP_MS });
+});
+
+/** Runs SCRIPT in a shell that has sourced LOCAL_DIR/env. */
+function shell(script) {
+  const { PATH } = process.env;
+  return execFileSync('sh', ['-ec', `. '${stack.folder}/env'\n${script}`], { encoding: 'utf8', cwd: stack.folder, env: { PATH } });
+}
+
+test('the main job was done: signed in, signalled, sealed, mined, the receipt checked offline', () => {
+  const said = stack.child.printed();
+  for (const step of [/the mail with the link is there/, /signed in as member 1001/, /signal \d+ kept for \d{4}-\d\d-\d\d: streak 1/, /receipt saved as/]) {
+    assert.match(said, step);
+  }
+  firstReceipt = JSON.parse(readFileSync(path.join(stack.folder, 'receipt.json'), 'utf8'));
+  assert.ok(['mined', 'final'].includes(firstReceipt.status));
+  assert.doesNotMatch(said, /FAILED|TROUBLE/);
+});
+
+test('ready says where everything is, and only what exists', () => {
+  for (const name of ['CORE_URL', 'EDGE_URL', 'PG_URL', 'REDIS_URL', 'CHAIN_URL', 'LOG_VKEY']) assert.ok(variables[name], name);
+  for (const name of ['PAY_URL', 'SUPPORT_URL']) assert.equal(variables[name], undefined);
+  const answer = shell('curl -s "$CORE_URL/health"');
+  assert.equal(JSON.parse(answer).status, 'ok');
+});
+
+test('E47: keys and passwords are files that only their owner reads', () => {
+  const folders = ['keys', 'postgres/passwords', 'redis/passwords'].map((name) => path.join(stack.folder, name));
+  const files = folders.flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)));
+  assert.ok(files.length >= 12);
+  for (const file of [...files, path.join(stack.folder, 'env'), path.join(stack.folder, 'ready')]) {
+    assert.equal(statSync(file).mode & 0o777, 0o600, file);
+  }
+});
+
+test('E9: everything listens on loopback only', () => {
+  const loopback = ['0100007F', '00000000000000000000000001000000'];
+  const ports = new Set(Array.from({ length: 50 }, (_, offset) => (stack.base + offset).toString(16).toUpperCase().padStart(4, '0')));
+  const listeners = ['tcp', 'tcp6'].flatMap((family) => readFileSync(`/proc/net/${family}`, 'utf8').split('\n').slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => state === LISTENING && ports.has(local.split(':')[1]));
+  assert.ok(listeners.length >= 8);
+  for (const [, local] of listeners) assert.ok(loopback.includes(local.split(':')[0]), local);
+});
+
+test('E122: every line of every log is JSON with time, level, process and event, and no mail address', () => {
+  for (const name of DAEMON_NAMES) {
+    const text = readFileSync(path.join(stack.folder, 'log', `${name}.log`), 'utf8');
+    const lines = text.trimEnd().split('\n');
+    for (const line of lines) {
+      const entry = JSON.parse(line);
+      for (const field of ['time', 'level', 'process', 'event']) assert.equal(typeof entry[field], 'string', line);
+    }
+    for (const { email } of DEMO_MEMBERS) assert.ok(!text.includes(email), name);
+  }
+});
+
+test('the printed commands do the main job by hand', async () => {
+  const printed = stack.child.printed();
+  const begin = printed.indexOf('    # 1. sign in');
+  const commands = printed.slice(begin, printed.indexOf('Ctrl-C stops everything'));
+  const [before3, after3] = commands.split('    # 4. fetch');
+  const mails = readdirSync(variables.MAIL_DIR).length;
+  const asked = before3.replace('/api/auth/login\n', `/api/auth/login\n    until [ $(ls $MAIL_DIR | wc -l) -gt ${mails} ]; do sleep 0.1; done\n`);
+  const waited = 'until eldersafe-verify --quiet --log-key $LOG_VKEY_FILE --network regtest receipt.json; do sleep 1.1; curl -s -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signals/$SIGNAL/receipt >receipt.json; done';
+  const fetched = `    # 4. fetch${after3}`.replace('    eldersafe-verify', `    ${waited}\n    eldersafe-verify`);
+  const said = shell(`${asked}\n${fetched}`);
+  assert.match(said, /"status":"accepted"/);
+});
+
+test('E10, E28: the edge routes app and api to the core, and sends the root host to app', async () => {
+  assert.equal((await request(`${variables.API_URL}/health/ready`)).status, 200);
+  const root = await request(`http://127.0.0.1:${stack.base}/x?y=1`, { headers: { host: `localhost:${stack.base}` } });
+  assert.deepEqual([root.status, root.headers.location], [301, `${variables.EDGE_URL}/x?y=1`]);
+});
+
+test('J2.15: the log is there as static files', async () => {
+  await eventually('a checkpoint of the published log', async () => {
+    const { status, text } = await request(`${variables.LOG_URL}/checkpoint`);
+    return status === 200 && text.startsWith('log.eldersafe.test/local\n');
+  });
+});
+
+for (const name of DAEMON_NAMES) {
+  test(`E44, E96: eldersafe-${name} is back within 3 s of kill -9, the others untouched`, async () => {
+    const before = Object.fromEntries(DAEMON_NAMES.map((each) => [each, stack.pidOf(each)]));
+    process.kill(before[name], 'SIGKILL');
+    await eventually('a new process is ready', () => stack.pidOf(name) !== before[name], { timeout: BACK_MS });
+    for (const other of DAEMON_NAMES.filter((each) => each !== name)) assert.equal(stack.pidOf(other), before[other]);
+  });
+}
+
+test('two stacks run side by side, and a second one in the same folder is refused', async (t) => {
+  const refused = spawnSync(RUN, [], { encoding: 'utf8', env: { ...process.env, LOCAL_DIR: stack.folder, PORT_BASE: String(stack.base) } });
+  assert.equal(refused.status, 75);
+  assert.match(refused.stderr, new RegExp(`already runs .*process ${stack.child.pid}`));
+  const taken = spawnSync(RUN, [], { encoding: 'utf8', env: { ...process.env, LOCAL_DIR: path.join(testFolder(), 'taken'), PORT_BASE: String(stack.base) } });
+  assert.equal(taken.status, 1);
+  assert.match(taken.stderr, new RegExp(`port ${stack.base} \\(edge\\) is taken`));
+  const other = new LocalStack('other', await freeBase()).start({ RUN_ONCE: '1' });
+  t.after(() => other.child.stop());
+  assert.equal((await other.child.exited).code, 0, other.child.tail());
+  assert.deepEqual(other.processes(), []);
+  assert.equal((await request(`${variables.CORE_URL}/health/live`)).status, 200);
+});
+
+test('TERM stops everything and leaves nothing running; the next start goes on with the same data', async () => {
+  assert.equal((await stack.child.stop({ termMs: STOP_MS })).code, 0);
+  await eventually('no process is left', () => stack.processes().length === 0);
+  assert.equal(existsSync(path.join(stack.folder, 'ready')), false);
+  stack.start();
+  await stack.ready();
+  const again = JSON.parse(readFileSync(path.join(stack.folder, 'receipt.json'), 'utf8'));
+  assert.equal(again.event, firstReceipt.event, 'the same signal of the same day');
+  assert.equal(again.leaf_index, firstReceipt.leaf_index);
+});
+
+test('kill -9 of the stack itself takes everything down, and the next start is not confused', async () => {
+  process.kill(stack.child.pid, 'SIGKILL');
+  await stack.child.exited;
+  await eventually('no process is left', () => stack.processes().length === 0, { timeout: STOP_MS });
+  stack.start({ RUN_ONCE: '1' });
+  assert.equal((await stack.child.exited).code, 0, stack.child.tail());
+});
+
+test('Ctrl-C during the start stops what was started', async () => {
+  const early = new LocalStack('early', await freeBase()).start();
+  await early.child.waitForLine(/starting Redis/);
+  early.child.signal('SIGINT');
+  assert.equal((await early.child.exited).code, 0);
+  await eventually('no process is left', () => early.processes().length === 0);
+});

@@ -1,0 +1,19 @@
+/* What the anchoring thread works with; the files of anchor/ share it. */
+#pragma once
+
+#include "common/base/arena.h"
+#include "common/db/db.h"
+#include "worker-ledger/anchor/decide.h"
+#include "worker-ledger/db/transactions.h"
+#include "worker-ledger/ledger.h"
+#include "worker-ledger/providers/sighting.h"
+
+struct es_anchor_work {
+    struct es_ledger *ledger;
+    struct es_db *db;
+    struct es_providers *providers;
+    struct es_arena *arena; /* of the running step */
+};
+
+/* Log that ROW changed its state, after the change was committed. */
+void es_anchor_tell(const struct es_tx_row *row, enum es_tx_state to, const char *reason);

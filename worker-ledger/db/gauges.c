@@ -1,0 +1,44 @@
+#include "worker-ledger/db/gauges.h"
+
+const struct es_db_statement es_gauges_states_statement = {
+    .name = "gauges_states",
+    .params = "",
+    .sql = "SELECT state, count(*) AS transactions FROM anchor.transactions"
+           " WHERE next_at IS NOT NULL GROUP BY state"
+           " UNION ALL SELECT 'unanchored', count(*) FROM anchor.unanchored",
+};
+
+const struct es_db_statement es_gauges_failed_statement = {
+    .name = "gauges_failed",
+    .params = "tt",
+    .sql = "INSERT INTO anchor.broadcast_failures AS f (provider, reason, count) VALUES ($1, $2, 1)"
+           " ON CONFLICT (provider, reason) DO UPDATE"
+           " SET count = f.count + 1, last_at = clock_timestamp()",
+};
+
+enum es_db_result es_gauges_read(struct es_db *db, struct es_gauges *ret_gauges)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    struct es_gauges gauges = {.unanchored = 0};
+    enum es_db_result result = es_db_run(db, &es_gauges_states_statement, &rows);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    for (size_t i = 0; i < es_db_row_count(rows); i++) {
+        enum es_tx_state state;
+        int64_t count = es_db_i64(rows, i, "transactions");
+        if (es_tx_state_parse(es_db_text(rows, i, "state"), &state)) {
+            gauges.states[state] = count;
+        } else {
+            gauges.unanchored = count;
+        }
+    }
+    *ret_gauges = gauges;
+    return ES_DB_OK;
+}
+
+enum es_db_result es_gauges_count_failure(struct es_db *db, const char *provider,
+                                          const char *reason)
+{
+    return es_db_run(db, &es_gauges_failed_statement, NULL, provider, reason);
+}

@@ -1,0 +1,105 @@
+#include "worker-ledger/log/seal.h"
+
+#include "common/daemon/fault.h"
+#include "common/observe/log.h"
+#include "common/tlog/checkpoint.h"
+#include "common/tlog/tile-proof.h"
+#include "worker-ledger/log/edge.h"
+
+#include <string.h>
+
+struct sealing {
+    const struct es_seal_policy *policy;
+    struct es_arena *arena;
+    struct es_sealed sealed;
+};
+
+bool es_seal_due(const struct es_seal_policy *policy, const struct es_log_waiting *waiting)
+{
+    return waiting->leaves >= policy->max ||
+           (waiting->leaves > 0 && waiting->since_sealed_ms >= policy->interval_ms);
+}
+
+/* The tiles in the database and the size in the log's row belong together: if they do not, somebody
+ * else has written there, and going on would sign a wrong root. */
+static enum es_db_result grow_tree(struct es_db *db, struct es_arena *arena, int64_t size,
+                                   const struct es_hash *leaves, size_t count,
+                                   struct es_hash *ret_root)
+{
+    struct es_edge edge;
+    enum es_db_result result = es_edge_load(db, arena, (uint64_t)size, &edge);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    struct es_tile_store store = es_edge_store(&edge);
+    enum es_tile_result grown = es_tile_append(&store, (uint64_t)size, leaves, count);
+    if (grown == ES_TILE_OK) {
+        grown = es_tile_root(&store, (uint64_t)size + count, ret_root);
+    }
+    if (es_bug_on(grown != ES_TILE_OK, "the log's tiles do not fit its size")) {
+        return ES_DB_BUG;
+    }
+    return es_log_put_tiles(db, edge.written, edge.written_count);
+}
+
+static enum es_db_result add_checkpoint(struct es_db *db, struct sealing *sealing, int64_t size,
+                                        size_t count, const struct es_hash *root)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf note = ES_BUF_INIT;
+    struct es_checkpoint checkpoint = {.size = (uint64_t)size + count, .root = *root};
+    size_t length = strlen(sealing->policy->origin); /* valid, so it fits */
+    memcpy(checkpoint.origin, sealing->policy->origin, length + 1);
+    if (es_bug_on(!es_checkpoint_sign(&checkpoint, sealing->policy->secret_key, &note),
+                  "the log's origin is no key name")) {
+        return ES_DB_BUG;
+    }
+    sealing->sealed.first_index = size;
+    sealing->sealed.size = size + (int64_t)count;
+    return es_log_add_checkpoint(db, size, sealing->sealed.size, root, es_buf_str(&note),
+                                 &sealing->sealed.checkpoint_id);
+}
+
+static enum es_db_result seal_body(struct es_db *db, void *context)
+{
+    struct sealing *sealing = context;
+    const struct es_hash *leaves = NULL;
+    size_t count = 0;
+    int64_t size = 0;
+    struct es_log_waiting waiting = {0};
+    struct es_hash root;
+    sealing->sealed = (struct es_sealed){0};
+    es_arena_reset(sealing->arena);
+    enum es_db_result result = es_log_lock(db, &size);
+    if (result == ES_DB_OK) {
+        result = es_log_waiting(db, sealing->policy->max, &waiting);
+    }
+    if (result != ES_DB_OK || !es_seal_due(sealing->policy, &waiting)) {
+        return result;
+    }
+    result = es_log_take(db, sealing->arena, size, sealing->policy->max, &leaves, &count);
+    if (result != ES_DB_OK || count == 0) {
+        return result;
+    }
+    result = grow_tree(db, sealing->arena, size, leaves, count, &root);
+    if (result == ES_DB_OK) {
+        result = add_checkpoint(db, sealing, size, count, &root);
+    }
+    if (result == ES_DB_OK) {
+        es_fault_point("ledger.seal_before_commit");
+    }
+    return result;
+}
+
+enum es_db_result es_seal_leaves(struct es_db *db, struct es_arena *arena,
+                                 const struct es_seal_policy *policy, struct es_sealed *ret_sealed)
+{
+    struct sealing sealing = {.policy = policy, .arena = arena};
+    enum es_db_result result = es_db_transaction(db, "seal", seal_body, &sealing);
+    if (result == ES_DB_OK) {
+        if (sealing.sealed.checkpoint_id != 0) {
+            es_fault_point("ledger.seal_after_commit");
+        }
+        *ret_sealed = sealing.sealed;
+    }
+    return result;
+}

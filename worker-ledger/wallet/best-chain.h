@@ -1,0 +1,31 @@
+/*
+ * Following the best chain by its headers: what is mined counts its confirmations on them.
+ *
+ * Headers are taken one by one upward from the highest we hold, each checked for proof of work and
+ * for naming the one before. A reorganisation shows as a header that does not fit: then the last
+ * common one is looked for downward, and the new branch is taken over once it is longer than ours
+ * (first seen wins until then, as nodes have it). The chain we hold has no gaps and begins where it
+ * was first needed; it is extended downward when a transaction was mined further back.
+ */
+#pragma once
+
+#include "common/base/compiler.h"
+#include "common/db/db.h"
+#include "worker-ledger/chain/network.h"
+#include "worker-ledger/providers/provider.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct es_chain_news {
+    int64_t tip_height; /* -1: not known */
+    bool changed;       /* there are new headers */
+    bool more;          /* and more to fetch: call again soon */
+    int64_t left;       /* headers that a reorganisation took off the best chain */
+};
+
+/* Ask READER for news and take a bounded number of headers. A reader that does not answer, or
+ * answers what does not hold, changes nothing. */
+enum es_db_result es_best_chain_follow(struct es_db *db, struct es_provider *reader,
+                                       enum es_network network,
+                                       struct es_chain_news *ret_news) ES_MUST_CHECK;
