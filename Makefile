@@ -129,6 +129,9 @@ $(BUILD)/deploy/ctl/tests/%: $(BUILD)/obj/deploy/ctl/tests/%.o $(CTL) $(VERIFY) 
 $(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LEDGER) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 .PHONY: unit-tests check-unit
 unit-tests: $(UNIT_TESTS) $(BUILD)/eldersafectl
@@ -147,7 +150,7 @@ check-sql: $(CHECK_SQL) $(BUILD)/eldersafectl
 
 # --- fuzzing -------------------------------------------------------------------------------
 ifeq ($(VARIANT),fuzz)
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TIER1) $(VERIFY) $(LEDGER) $(LIB)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(CTL) $(TIER1) $(VERIFY) $(LEDGER) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 .PHONY: fuzzers
@@ -188,6 +191,16 @@ run: bootstrap
 	@$(MAKE) --no-print-directory all
 	@deploy/local/run
 
+# Not part of check: it wants the machine for itself. BENCH_QUICK=1 takes less than four minutes.
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)) \
+                  $(BUILD)/common/tests/bench-http
+
+.PHONY: bench
+bench:
+	deploy/bootstrap --bench
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	ELDERSAFE_BUILD=$(BUILD) node tests/bench/main.js
+
 .PHONY: install deb
 install: all
 	deploy/package/install $(BUILD) $(DESTDIR)
@@ -205,5 +218,5 @@ clean:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 # Objects made in passing are kept. Never .SECONDARY without a list: make would then leave a new
 # source out of an archive that is younger than it.
-.SECONDARY: $(call objects,$(TEST_SRC) $(wildcard tests/fuzz/*.c tests/programs/*.c tier1-core/main-*.c \
+.SECONDARY: $(call objects,$(TEST_SRC) $(wildcard tests/fuzz/*.c tests/programs/*.c tests/bench/*.c tier1-core/main-*.c \
               worker-ledger/main-*.c))

@@ -29,7 +29,6 @@ GRANT SELECT, INSERT, UPDATE (revoked_at) ON core.sessions TO eldersafe_core;
 GRANT SELECT, INSERT ON core.revocations TO eldersafe_core;
 GRANT SELECT, INSERT, UPDATE, DELETE ON core.idempotency TO eldersafe_core;
 GRANT INSERT ON core.audit_log TO eldersafe_core;
-GRANT SELECT ON core.status TO eldersafe_core;
 GRANT EXECUTE ON FUNCTION
     core.begin_login(bytea, bytea, bytea, bytea, bytea, bytea, interval, uuid, integer),
     core.finish_login_token(bytea), core.try_login_code(bytea), core.finish_login_code(bigint),
@@ -41,7 +40,7 @@ GRANT SELECT ON anchor.tiles, anchor.headers TO eldersafe_core; -- for receipts;
 GRANT EXECUTE ON FUNCTION anchor.leaf_status(bigint[]), anchor.receipt(bigint), anchor.queue_age()
     TO eldersafe_core;
 GRANT SELECT ON pay.balances TO eldersafe_core;
-GRANT SELECT, INSERT ON bus.outbox TO eldersafe_core;
+GRANT SELECT ON bus.outbox TO eldersafe_core; -- to relay it; its own events come from core.begin_login
 GRANT SELECT, UPDATE (passed, target, event_id, moved_at) ON bus.relay_position TO eldersafe_core;
 
 -- --- eldersafe-notify: takes events, keeps messages ---------------------------------------------

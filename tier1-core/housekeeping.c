@@ -5,10 +5,14 @@
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/maintenance.h"
+#include "tier1-core/db/registry.h"
 
 #include <stdlib.h>
 
 #define PERIOD_MS ((int64_t)60 * 60 * 1000)
+/* Nobody waits for it, and it removes many rows at once: cut off after a request's time it would
+ * begin anew every hour and never get anywhere. A stop waits for it, so not much longer either. */
+#define STATEMENT_TIMEOUT_MS 10000
 
 struct housekeeping {
     struct app *app;
@@ -39,7 +43,9 @@ struct housekeeping *housekeeping_start(struct app *app)
 {
     struct housekeeping *house = ES_NEW(struct housekeeping);
     house->app = app;
-    house->db = app_db_new(app, false);
+    struct es_db_config config = app_db_config(app, false);
+    config.statement_timeout_ms = STATEMENT_TIMEOUT_MS;
+    house->db = es_db_new(&config, core_statements, core_statement_count);
     house->ticker = es_ticker_start(PERIOD_MS, keep_house, house);
     return house;
 }

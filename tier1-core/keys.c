@@ -38,14 +38,26 @@ static bool load_previous(struct app *app, struct es_buf *error)
     return true;
 }
 
+static bool load_notify_key(struct app *app, struct es_buf *error)
+{
+    if (!es_keyfile_read(app->config.notify_public_key_file, app->notify_public_key,
+                         sizeof(app->notify_public_key), error)) {
+        return false;
+    }
+    if (!es_seal_key_valid(app->notify_public_key)) {
+        es_buf_add_str(error, "NOTIFY_PUBLIC_KEY_FILE holds no usable X25519 public key\n");
+        return false;
+    }
+    return true;
+}
+
 bool keys_load(struct app *app, struct es_buf *error)
 {
     const struct core_config *config = &app->config;
     return load_signer(app, error) && load_previous(app, error) &&
            es_keyfile_read(config->lookup_key_file, app->lookup_key.bytes,
                            sizeof(app->lookup_key.bytes), error) &&
-           es_keyfile_read(config->notify_public_key_file, app->notify_public_key,
-                           sizeof(app->notify_public_key), error) &&
+           load_notify_key(app, error) &&
            (config->redis_password_file == NULL ||
             es_keyfile_read_text(config->redis_password_file, &app->redis_password, error));
 }

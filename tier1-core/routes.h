@@ -21,11 +21,11 @@ enum core_rate {
     RATE_SESSIONS, /* per member */
     RATE_HISTORY,  /* per member */
     RATE_STATUS,   /* per member */
-    RATE_SIGNAL,   /* per member; the lanes apply it */
+    RATE_SIGNAL,   /* per member; the lanes apply it, or admit() on the executor's way */
 };
 
 extern const struct es_rate core_rates[];
-/* Sign-ins per mail address, whoever asks (J4.4). */
+/* Sign-ins per pair of number and mail address, whoever asks (J4.4). */
 extern const struct es_rate login_identity_rate;
 
 extern const struct es_route core_routes[];

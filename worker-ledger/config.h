@@ -13,6 +13,7 @@
 
 struct es_ledger_config {
     const char *database;
+    int64_t statement_timeout_ms;
     const char *redis; /* or NULL */
     const char *redis_user;
     const char *redis_password_file;

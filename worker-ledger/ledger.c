@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define CONNECT_TIMEOUT_MS             2000
-#define STATEMENT_TIMEOUT_MS           60000
 #define IDLE_IN_TRANSACTION_TIMEOUT_MS 10000
 
 #define PROVIDER_CONNECT_TIMEOUT_MS 3000
@@ -27,7 +26,7 @@ struct es_db *es_ledger_db_new(const struct es_ledger *ledger)
         .conninfo = ledger->config.database,
         .application_name = "eldersafe-ledger",
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+        .statement_timeout_ms = ledger->config.statement_timeout_ms,
         .idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_TIMEOUT_MS,
     };
     return es_db_new(&config, es_ledger_statements, es_ledger_statement_count);
@@ -143,7 +142,7 @@ void es_ledger_beat(struct es_ledger *ledger, enum es_outage_thread thread)
 bool es_ledger_alive(void *ledger_)
 {
     struct es_ledger *ledger = ledger_;
-    int64_t limit_ms = PULSE_STATEMENTS * (int64_t)STATEMENT_TIMEOUT_MS +
+    int64_t limit_ms = PULSE_STATEMENTS * ledger->config.statement_timeout_ms +
                        PULSE_CALLS * ledger->config.provider_timeout_ms +
                        ledger->config.poll_interval_ms;
     for (size_t i = 0; i < ES_OUTAGE_THREADS; i++) {

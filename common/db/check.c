@@ -1,10 +1,4 @@
-#include "common/base/clock.h"
 #include "common/db/internal.h"
-
-static int64_t connect_deadline_us(const struct es_db *db)
-{
-    return es_clock_mono_us() + db->config.connect_timeout_ms * ES_US_PER_MS;
-}
 
 static void forget_failures(struct es_db *db)
 {
@@ -14,7 +8,7 @@ static void forget_failures(struct es_db *db)
 enum es_db_result es_db_connect(struct es_db *db, struct es_buf *error)
 {
     forget_failures(db);
-    enum es_db_result result = es_dbi_ready(db, true, connect_deadline_us(db));
+    enum es_db_result result = es_dbi_ready(db, true, ES_DB_NO_DEADLINE);
     if (result == ES_DB_OK) {
         return ES_DB_OK;
     }
@@ -60,7 +54,7 @@ static enum es_db_result check_param_count(struct es_db *db, const struct es_db_
 enum es_db_result es_db_check_statements(struct es_db *db, struct es_buf *error)
 {
     forget_failures(db);
-    enum es_db_result result = es_dbi_ready(db, true, connect_deadline_us(db));
+    enum es_db_result result = es_dbi_ready(db, true, ES_DB_NO_DEADLINE);
     if (result != ES_DB_OK) {
         es_buf_add_str(error, es_db_error(db));
         return result;

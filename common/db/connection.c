@@ -12,11 +12,13 @@
 #define BACKOFF_BASE_MS        50
 #define BACKOFF_CAP_MS         1000
 #define DEFAULT_CONNECT_MS     1000
+#define SET_UP_MS              10000
 #define MILLISECONDS_TEXT_SIZE 24
-#define SERVER_SHARE_NUMERATOR 9 /* the server gives up at 9/10 of our deadline, so that as a */
-#define SERVER_SHARE_DENOMINATOR                                                                   \
-    10 /* rule it cancels the statement and the connection lives on                                \
-        */
+
+/* The server gives up at 9/10 of our deadline, so that as a rule it cancels the statement and the
+ * connection lives on. */
+#define SERVER_SHARE    9
+#define SERVER_SHARE_OF 10
 
 /* --- the object ---------------------------------------------------------------------------- */
 static char *copy_or_empty(const char *text)
@@ -174,7 +176,7 @@ static bool send_settings(const struct es_db *db)
     char timeout[MILLISECONDS_TEXT_SIZE];
     char idle_timeout[MILLISECONDS_TEXT_SIZE];
     int64_t timeout_ms = db->config.statement_timeout_ms;
-    int64_t server_ms = timeout_ms * SERVER_SHARE_NUMERATOR / SERVER_SHARE_DENOMINATOR;
+    int64_t server_ms = timeout_ms * SERVER_SHARE / SERVER_SHARE_OF;
     if (timeout_ms > 0 && server_ms == 0) {
         server_ms = 1; /* 0 would mean none */
     }
@@ -263,16 +265,24 @@ static enum es_db_result listen_again(struct es_db *db, int64_t deadline_us)
     return ES_DB_OK;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Connecting has a limit of its own; preparing a large registry on a cold server may take longer
+ * than a server may take to answer at all. */
 static enum es_db_result try_to_connect(struct es_db *db, bool statements, int64_t deadline_us)
 {
-    int64_t limit_us = es_clock_mono_us() + db->config.connect_timeout_ms * ES_US_PER_MS;
-    limit_us = limit_us < deadline_us ? limit_us : deadline_us;
-    enum es_db_result result = open_connection(db, limit_us);
+    int64_t now_us = es_clock_mono_us();
+    int64_t open_until_us = now_us + db->config.connect_timeout_ms * ES_US_PER_MS;
+    int64_t set_up_until_us = earlier(now_us + SET_UP_MS * ES_US_PER_MS, deadline_us);
+    enum es_db_result result = open_connection(db, earlier(open_until_us, deadline_us));
     if (result == ES_DB_OK) {
-        result = set_up(db, statements, limit_us);
+        result = set_up(db, statements, set_up_until_us);
     }
     if (result == ES_DB_OK) {
-        result = listen_again(db, limit_us);
+        result = listen_again(db, set_up_until_us);
     }
     if (result == ES_DB_OK) {
         db->failures = 0;

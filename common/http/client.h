@@ -37,7 +37,7 @@ struct es_client_config {
 };
 
 struct es_client_request {
-    const char *method;
+    const char *method; /* GET and HEAD carry no body */
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
     const void *body;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 
 #define NS_PER_US          1000
+#define STATE_ESTABLISHED  1 /* in tcpi_state; linux/tcp.h does not name the kernel's states */
 #define SHORTEST_TICK_US   (5 * ES_US_PER_MS)
 #define LONGEST_TICK_US    (500 * ES_US_PER_MS)
 #define TICKS_PER_DEADLINE 8
@@ -25,6 +27,10 @@
  * have sent the next request a moment ago. */
 #define DRAIN_IDLE_US (100 * ES_US_PER_MS)
 #define DRAIN_TICK_US (20 * ES_US_PER_MS)
+
+/* After a rush, once so few of its connections are left, its memory goes back to the system. */
+#define RUSH_FROM 1024
+#define RUSH_LEFT 4 /* a quarter */
 
 /* What a connection waits for. The word is (time << PHASE_BITS) | phase; the time is the deadline,
  * for IDLE the moment at which it began. */
@@ -87,18 +93,26 @@ static int64_t time_of(uint64_t word)
 
 /* --- deadlines --------------------------------------------------------------------------- */
 
-/* The age of the last byte that came in on a TCP socket, in *RET_AGE_US, and whether any has ever
- * come. False for other sockets. */
-static bool last_arrival(int fd, int64_t *ret_age_us, bool *ret_any)
+/* What the kernel knows of a peer. Of one on a Unix socket, which is our own proxy, it tells
+ * nothing: that counts as one that was heard long ago and is there. */
+struct peer_facts {
+    int64_t last_byte_us; /* when its last byte came in */
+    bool heard;           /* any byte has come */
+    bool gone;            /* it has closed its side */
+};
+
+static struct peer_facts look_at_peer(int fd, int64_t now_us)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof(info);
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
-        return false;
+        return (struct peer_facts){.heard = true};
     }
-    *ret_age_us = info.tcpi_last_data_recv * ES_US_PER_MS;
-    *ret_any = info.tcpi_bytes_received > 0;
-    return true;
+    return (struct peer_facts){
+        .last_byte_us = now_us - info.tcpi_last_data_recv * ES_US_PER_MS,
+        .heard = info.tcpi_bytes_received > 0,
+        .gone = info.tcpi_state != STATE_ESTABLISHED,
+    };
 }
 
 static void answer_timeout(struct es_connections *connections, int fd)
@@ -126,47 +140,49 @@ static bool cut(struct es_connections *connections, struct es_connection *connec
     return true;
 }
 
+static bool is_draining(const struct es_connections *connections)
+{
+    return atomic_load_explicit(&connections->draining, memory_order_relaxed);
+}
+
 /* A connection that has answered and waits: has the next request begun? Then it is under the
- * header deadline from that byte on. Peers on Unix sockets are our own proxy, whose bytes the
- * kernel does not date; they are only idle or not. */
+ * header deadline from that byte on. */
 static void check_idle(struct es_connections *connections, struct es_connection *connection,
                        uint64_t word, int64_t now_us)
 {
     int64_t since_us = time_of(word);
-    int64_t age_us = 0;
-    bool any = false;
-    if (now_us - since_us < connections->tick_us) {
-        return;
-    }
-    bool begun = last_arrival(connection->fd, &age_us, &any) &&
-                 now_us - age_us > since_us + ARRIVAL_SLACK_US;
-    bool draining = atomic_load_explicit(&connections->draining, memory_order_relaxed);
+    bool draining = is_draining(connections);
     int64_t limit_us = draining ? DRAIN_IDLE_US : connections->limits.idle_us;
-    if (begun) {
+    if (now_us - since_us < (draining ? DRAIN_IDLE_US : connections->tick_us)) {
+        return; /* nearly every one under load: not worth a system call */
+    }
+    struct peer_facts peer = look_at_peer(connection->fd, now_us);
+    if (peer.last_byte_us > since_us + ARRIVAL_SLACK_US && !peer.gone) {
         uint_fast64_t expected = word;
-        (void)atomic_compare_exchange_strong(
-            &connection->word, &expected,
-            make_word(PHASE_HEADERS, now_us - age_us + connections->limits.header_us));
-    } else if (now_us - since_us >= limit_us) {
+        uint64_t next = make_word(PHASE_HEADERS, peer.last_byte_us + connections->limits.header_us);
+        (void)atomic_compare_exchange_strong(&connection->word, &expected, next);
+    } else if (peer.gone || now_us - since_us >= limit_us) {
         (void)cut(connections, connection, word, false);
     }
 }
 
-/* Nothing is said to a connection on which nothing was asked: proxies and browsers open some
- * ahead, and would take the 408 for the answer to what they send next. */
-static void check_headers(struct es_connections *connections, struct es_connection *connection,
-                          uint64_t word, int64_t now_us)
+/* A request is on its way in. libmicrohttpd 0.9.75 does not notice a peer that closes right behind
+ * its last bytes; and nothing is said to a connection on which nothing was asked: proxies and
+ * browsers open some ahead, and would take the 408 for the answer to what they send next. */
+static void check_incoming(struct es_connections *connections, struct es_connection *connection,
+                           uint64_t word, int64_t now_us)
 {
-    int64_t age_us = 0;
-    bool any = true;
-    bool late = now_us >= time_of(word);
-    bool unused = atomic_load_explicit(&connections->draining, memory_order_relaxed) &&
-                  now_us - (time_of(word) - connections->limits.header_us) >= DRAIN_IDLE_US;
-    if (late || unused) {
-        (void)last_arrival(connection->fd, &age_us, &any);
+    bool headers = phase_of(word) == PHASE_HEADERS;
+    int64_t span_us = headers ? connections->limits.header_us : connections->limits.body_us;
+    int64_t waited_us = now_us - (time_of(word) - span_us);
+    bool late = waited_us >= span_us;
+    if (!late && waited_us < connections->tick_us) {
+        return;
     }
-    if (late || (unused && !any)) {
-        (void)cut(connections, connection, word, any);
+    struct peer_facts peer = look_at_peer(connection->fd, now_us);
+    bool unused = !peer.heard && is_draining(connections) && waited_us >= DRAIN_IDLE_US;
+    if (late || unused || peer.gone) {
+        (void)cut(connections, connection, word, late && peer.heard && !peer.gone);
     }
 }
 
@@ -177,10 +193,10 @@ static void check(struct es_connections *connections, struct es_connection *conn
     enum phase phase = phase_of(word);
     if (phase == PHASE_IDLE) {
         check_idle(connections, connection, word, now_us);
-    } else if (phase == PHASE_HEADERS) {
-        check_headers(connections, connection, word, now_us);
-    } else if ((phase == PHASE_BODY || phase == PHASE_ANSWER) && now_us >= time_of(word)) {
-        (void)cut(connections, connection, word, phase == PHASE_BODY);
+    } else if (phase == PHASE_HEADERS || phase == PHASE_BODY) {
+        check_incoming(connections, connection, word, now_us);
+    } else if (phase == PHASE_ANSWER && now_us >= time_of(word)) {
+        (void)cut(connections, connection, word, false);
     }
 }
 
@@ -195,9 +211,22 @@ static struct timespec after(int64_t wait_us)
     };
 }
 
+/* The allocator keeps what a rush of connections needed unless it is told that the rush is over.
+ * MOST is the largest number of connections since the last time. */
+static void give_memory_back(const struct es_connections *connections, size_t *most)
+{
+    size_t count = atomic_load_explicit(&connections->reserved, memory_order_relaxed);
+    *most = count > *most ? count : *most;
+    if (*most >= RUSH_FROM && count <= *most / RUSH_LEFT) {
+        (void)malloc_trim(0);
+        *most = count;
+    }
+}
+
 static void *watch(void *context)
 {
     struct es_connections *connections = context;
+    size_t most = 0;
     (void)pthread_setname_np(pthread_self(), "http-watch");
     pthread_mutex_lock(&connections->lock);
     while (!connections->ending) {
@@ -208,6 +237,7 @@ static void *watch(void *context)
         for (size_t i = 0; i < connections->slot_count; i++) {
             check(connections, &connections->slots[i], now_us);
         }
+        give_memory_back(connections, &most);
         pthread_mutex_lock(&connections->lock);
     }
     pthread_mutex_unlock(&connections->lock);

@@ -317,17 +317,22 @@ struct es_loop *es_loop_new(struct es_http_server *server, struct es_buf *error)
     }
     memset(loop, 0, sizeof(*loop));
     loop->server = server;
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
+                           MHD_USE_TURBO |
+                           MHD_ALLOW_SUSPEND_RESUME; /* no log: it quotes requests */
+    /* each option is followed by what libmicrohttpd takes from the list, of exactly that type */
+    /* clang-format off */
     loop->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
-            MHD_ALLOW_SUSPEND_RESUME, /* and no log: it would quote requests */
-        0, NULL, NULL, on_request, loop,
-        /* each option has the type that libmicrohttpd takes from the list */
+        flags, 0, NULL, NULL, on_request, loop,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->config.connection_memory,
-        MHD_OPTION_CONNECTION_LIMIT, UINT_MAX, /* connections.h counts */
-        MHD_OPTION_CONNECTION_TIMEOUT, 0U,     /* connections.h watches */
-        MHD_OPTION_STRICT_FOR_CLIENT, 0,       /* framing.h refuses, with an answer of ours */
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, UINT_MAX,      /* connections.h counts */
+        MHD_OPTION_CONNECTION_TIMEOUT, 0U,          /* connections.h watches */
+        MHD_OPTION_STRICT_FOR_CLIENT, 0,            /* framing.h refuses, with an answer of ours */
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop,
+        MHD_OPTION_END);
+    /* clang-format on */
     if (loop->daemon == NULL) {
         es_buf_add_str(error, "an event loop could not be started");
         return es_loop_free(loop);

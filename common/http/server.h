@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1 server of every tier: libmicrohttpd with epoll and a pool of event threads in front of
- * one visible route table.
+ * HTTP/1.1 server of every tier: libmicrohttpd with epoll and a few event threads in front of one
+ * visible route table.
  *
  * How a request runs. An event thread reads it, refuses what libmicrohttpd 0.9.75 would let pass
  * (framing.h), finds the route, collects the body up to the route's limit, and then
@@ -10,9 +10,11 @@
  *   - fast routes: calls route->fast on the event thread itself, which answers at once or suspends
  *     the request and has somebody else (a group-commit lane) answer it later.
  *
- * Every answer carries X-Request-Id, the security headers of DESIGN section 4 and no Server.
- * Errors are application/problem+json (problem.h). HEAD is answered for GET routes, OPTIONS and
- * 405 with Allow. Header and body must arrive within their deadlines however slowly they drip.
+ * Every answer carries X-Request-Id, the security headers of DESIGN section 4, Cache-Control:
+ * no-store unless the handler sets another, and no Server. Errors are application/problem+json
+ * (problem.h); README.md lists the few that libmicrohttpd writes itself. HEAD is answered for GET
+ * routes, OPTIONS and 405 with Allow. Header and body must arrive within their deadlines however
+ * slowly they drip. A client that closes its sending side counts as gone.
  *
  * Ownership: a request belongs to the thread that runs it; everything taken from its arena lives
  * until the answer has been sent.
@@ -80,8 +82,9 @@ struct es_http_hooks {
     void (*completed)(const struct es_request *request, void *app);
 };
 
+/* A number that is 0 means the default of server.c. */
 struct es_http_config {
-    const char *listen;        /* "127.0.0.1:8001"; port 0 takes a free one */
+    const char *listen; /* "127.0.0.1:8001", "[::1]:8001", "unix:/path"; port 0 takes a free one */
     const char *listen_name;   /* LISTEN_FDNAMES entry that replaces it, or NULL */
     unsigned event_threads;    /* >= 1 */
     unsigned executor_threads; /* >= 1 */
@@ -94,7 +97,8 @@ struct es_http_config {
     int64_t idle_timeout_ms;    /* keep-alive connections without traffic */
     int64_t request_timeout_ms; /* from the last byte to the answer of an ordinary route */
     int64_t stop_timeout_ms;    /* how long stop() waits for what runs */
-    bool trust_proxy;           /* peer on loopback: take the client address from X-Forwarded-For */
+    bool trust_proxy;           /* peer on loopback or a Unix socket: take the client address from
+                                 * X-Forwarded-For and the request id from X-Request-Id */
 };
 
 /* Bind, start every thread, serve. NULL with a line in ERROR on failure. ROUTES, HOOKS and what
@@ -104,19 +108,24 @@ struct es_http_server *es_http_server_start(const struct es_http_config *config,
                                             const struct es_http_hooks *hooks, void *app,
                                             struct es_buf *error) ES_MUST_CHECK;
 
-/* Stop accepting, let what runs finish (at most stop_timeout_ms), then end every thread. True when
- * nothing had to be cut off. Frees SERVER. */
+/* Stop accepting (a socket handed over by the supervisor stays open for others), let what runs
+ * finish with "Connection: close", at most stop_timeout_ms, then end every thread. True when
+ * nothing had to be cut off. After the time-out clients are cut off and waiting requests are not
+ * run, but a handler or lane that holds a request must still hand it back, within limits of its
+ * own: memory it uses is not pulled away from under it. Frees SERVER. */
 bool es_http_server_stop(struct es_http_server *server);
 
 /* "127.0.0.1:43211", valid as long as the server. */
 const char *es_http_server_address(const struct es_http_server *server);
 
 struct es_http_counts {
-    uint64_t connections, requests, queue_depth, queue_refusals, framing_refusals;
+    uint64_t connections, queue_depth;                   /* now */
+    uint64_t requests, queue_refusals, framing_refusals; /* since the start */
 };
 void es_http_server_counts(const struct es_http_server *server, struct es_http_counts *ret_counts);
 
-/* True while every event and executor thread has shown progress within LIMIT_MS. */
+/* True while no event or executor thread has been in one handler, or left a request that was handed
+ * back to it alone, for longer than LIMIT_MS. */
 bool es_http_server_alive(const struct es_http_server *server, int64_t limit_ms);
 
 /* --- the request ------------------------------------------------------------------------- */
@@ -131,16 +140,18 @@ int64_t es_request_age_us(const struct es_request *request);      /* monotonic *
 /* Client address as text without port; an IPv6 address is cut to its /64 network. */
 const char *es_request_client(const struct es_request *request);
 const char *es_request_header(const struct es_request *request, const char *name); /* or NULL */
-const char *es_request_cookie(const struct es_request *request, const char *name); /* or NULL */
-const char *es_request_param(const struct es_request *request, const char *name);  /* of the path */
+/* NULL, too, when the cookie was sent more than once. */
+const char *es_request_cookie(const struct es_request *request, const char *name);
+const char *es_request_param(const struct es_request *request, const char *name); /* of the path */
 /* Decoded query argument. False (after answering 400) when it is malformed or repeated; *RET_VALUE
  * is NULL when it is absent. */
 bool es_request_query(struct es_request *request, const char *name,
                       const char **ret_value) ES_MUST_CHECK;
 const void *es_request_body(const struct es_request *request, size_t *ret_length);
 
-/* Read the JSON body (or, on ES_ROUTE_FORM routes, the form) by MEMBERS. False after answering 400
- * (malformed), 415 (other content type) or 422 (not the object asked for). */
+/* Read the JSON body (or, on ES_ROUTE_FORM routes, the form) by MEMBERS; an empty one counts as {}.
+ * False after answering 400 (malformed), 415 (other content type) or 422 (not the object asked
+ * for). */
 struct es_json_member;
 bool es_request_read(struct es_request *request, const struct es_json_member *members,
                      size_t count) ES_MUST_CHECK;
@@ -157,7 +168,8 @@ void es_request_resume(struct es_request *request);
 void es_request_to_executor(struct es_request *request);
 
 /* --- the answer -------------------------------------------------------------------------- */
-/* Set the answer; a later call replaces it. BODY's content is moved into the request. */
+/* Set the answer; a later call replaces it, headers stay. BODY's content is moved into the
+ * request. */
 void es_respond(struct es_request *request, unsigned status, const char *content_type,
                 struct es_buf *body);
 void es_respond_json(struct es_request *request, unsigned status, struct es_buf *body);

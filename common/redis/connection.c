@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "common/crypto/keyfile.h"
 #include "common/redis/internal.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ struct es_redis *es_redis_new(const struct es_redis_config *config)
     redis->config = *config;
     redis->config.address = es_strdup(config->address);
     redis->config.user = copy_or_null(config->user);
-    redis->config.password = copy_or_null(config->password);
+    redis->password = copy_or_null(config->password);
+    redis->config.password = redis->password;
     return redis;
 }
 
@@ -41,7 +43,7 @@ struct es_redis *es_redis_free(struct es_redis *redis)
     es_buf_done(&redis->out);
     es_free_p(&redis->config.address);
     es_free_p(&redis->config.user);
-    es_free_p(&redis->config.password);
+    es_secret_free(redis->password);
     free(redis);
     return NULL;
 }

@@ -21,6 +21,7 @@
 
 struct es_redis {
     struct es_redis_config config; /* its texts are owned copies */
+    char *password;                /* that of config, to be wiped */
     redisContext *context;         /* NULL: not connected */
     unsigned failures;             /* in a row */
     int64_t retry_at_us;           /* monotonic; no attempt before it while failures > 0 */

@@ -18,14 +18,14 @@ struct es_redis_config {
     const char *address;  /* "127.0.0.1:6379" or "unix:/path" */
     const char *user;     /* ACL user or NULL */
     const char *password; /* or NULL */
-    int64_t timeout_ms;   /* of connecting and of each round trip */
+    int64_t timeout_ms;   /* of connecting, of signing in, and of each round trip */
 };
 
 struct es_redis;
 struct es_redis *es_redis_new(const struct es_redis_config *config) ES_MUST_CHECK;
 struct es_redis *es_redis_free(struct es_redis *redis);
 
-/* True when the last call worked, or nothing was tried yet and a connection can be made now. */
+/* True when there is a connection, or its pause is over and one can be made now. */
 bool es_redis_up(struct es_redis *redis);
 
 /* One command, binary safe; NULL when Redis is not there. An error reply is a reply: check
@@ -38,8 +38,9 @@ redisReply *es_redis_commandf(struct es_redis *redis, const char *format, ...) E
 
 void es_redis_reply_free_p(redisReply **reply);
 
-/* Pipelining: append any number of commands, then take their replies in order. When any call
- * fails the rest of the pipeline fails too, and nothing is left over for the next one. */
+/* Pipelining: append any number of commands, then take their replies in order; the pipeline as a
+ * whole has the time of one round trip. When any call fails the rest of the pipeline fails too, and
+ * nothing is left over for the next one. */
 bool es_redis_append(struct es_redis *redis, size_t argc, const char *const *argv,
                      const size_t *lengths) ES_MUST_CHECK;
 redisReply *es_redis_next_reply(struct es_redis *redis) ES_MUST_CHECK;

@@ -5,7 +5,7 @@
  *     build/release/common/tests/bench-http 127.0.0.1:9000 1 &
  *     wrk -t1 -c64 -d5 http://127.0.0.1:9000/plain      answered on the event thread
  *     wrk -t1 -c64 -d5 http://127.0.0.1:9000/lane       suspended, answered by one other thread
- *     wrk -t1 -c64 -d5 http://127.0.0.1:9000/work       answered by an executor thread
+ *     wrk -t1 -c64 -d5 http://127.0.0.1:9000/task       answered by an executor thread
  *
  * Arguments: address, event threads. Ends on SIGINT or SIGTERM and prints its peak memory.
  */
@@ -88,7 +88,7 @@ static void to_lane(struct es_request *request, void *app, void *worker)
 static const struct es_route routes[] = {
     {.method = "GET", .path = "/plain", .fast = plain},
     {.method = "GET", .path = "/lane", .fast = to_lane},
-    {.method = "GET", .path = "/work", .handle = plain},
+    {.method = "GET", .path = "/task", .handle = plain},
 };
 
 static void end_lane(struct lane *lane)

@@ -30,6 +30,9 @@ void es_test_server_stop(struct es_test_server *server);
 void es_test_server_kill(struct es_test_server *server);
 void es_test_server_start_again(struct es_test_server *server);
 
+/* Make it run whatever a failed test has left behind: before each test that stops it. */
+void es_test_server_restore(struct es_test_server *server);
+
 /* Stop the server's processes in their tracks (connections stay open, nothing answers), and let
  * them go on. */
 void es_test_server_freeze(struct es_test_server *server);

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATEMENT_TIMEOUT_MS 400
-#define CONNECT_TIMEOUT_MS   300
-#define AT_ONCE_MS           150
+#define STATEMENT_TIMEOUT_MS 1000
+#define CONNECT_TIMEOUT_MS   700
+#define IDLE_TIMEOUT_MS      200
+#define AT_ONCE_MS           200
 #define PATIENCE_MS          5000
 
 static const struct es_db_statement one = {.name = "one", .params = "", .sql = "SELECT 1 AS one"};
@@ -41,7 +42,7 @@ static struct es_db *new_db_to(const char *where)
                                   .application_name = "test-db-outage",
                                   .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-                                  .idle_in_transaction_timeout_ms = STATEMENT_TIMEOUT_MS,
+                                  .idle_in_transaction_timeout_ms = IDLE_TIMEOUT_MS,
                                   .generic_plans = true};
     return es_db_new(&config, registry, ES_ARRAY_LEN(registry));
 }
@@ -241,7 +242,7 @@ static enum es_db_result dawdle(struct es_db *db, void *context)
 {
     (void)db;
     (void)context;
-    (void)poll(NULL, 0, 2 * STATEMENT_TIMEOUT_MS); /* longer than a transaction may stand idle */
+    (void)poll(NULL, 0, 2 * IDLE_TIMEOUT_MS); /* longer than a transaction may stand idle */
     return ES_DB_OK;
 }
 
@@ -264,8 +265,8 @@ static void every_connection_is_set_up_the_same_way(void **state)
     assert_string_equal(es_db_text(rows, 0, "zone"), "UTC");
     assert_string_equal(es_db_text(rows, 0, "path"), "pg_catalog");
     assert_string_equal(es_db_text(rows, 0, "plans"), "force_generic_plan");
-    assert_string_equal(es_db_text(rows, 0, "statement_timeout"), "360ms"); /* 9/10 of ours */
-    assert_string_equal(es_db_text(rows, 0, "idle_timeout"), "400ms");
+    assert_string_equal(es_db_text(rows, 0, "statement_timeout"), "900ms"); /* 9/10 of ours */
+    assert_string_equal(es_db_text(rows, 0, "idle_timeout"), "200ms");
     db = es_db_free(db);
 }
 
@@ -357,23 +358,31 @@ static int end(void **state)
     return 0;
 }
 
+static int restore(void **state)
+{
+    (void)state;
+    es_test_server_restore(server);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_server_gives_up_first_and_the_connection_lives_on),
-        cmocka_unit_test(a_frozen_server_is_unavailable_in_time_and_comes_back),
-        cmocka_unit_test(a_stopped_server_costs_milliseconds_a_call),
-        cmocka_unit_test(a_restart_while_idle_is_not_noticed),
-        cmocka_unit_test(a_statement_cut_off_by_a_restart_is_unavailable_not_a_bug),
-        cmocka_unit_test(a_crash_of_the_server_is_survived),
-        cmocka_unit_test(attempts_become_rarer_but_never_rarer_than_a_second),
-        cmocka_unit_test(a_transaction_never_goes_on_on_another_connection),
-        cmocka_unit_test(a_transaction_left_standing_is_ended_by_the_server),
-        cmocka_unit_test(every_connection_is_set_up_the_same_way),
-        cmocka_unit_test(start_up_says_why_it_cannot_connect),
-        cmocka_unit_test(a_database_without_our_schema_is_named_as_such),
-        cmocka_unit_test(a_notification_ends_the_wait_and_silence_does_not),
-        cmocka_unit_test(listening_goes_on_after_a_restart_and_the_gap_counts_as_a_call),
+        cmocka_unit_test_setup(the_server_gives_up_first_and_the_connection_lives_on, restore),
+        cmocka_unit_test_setup(a_frozen_server_is_unavailable_in_time_and_comes_back, restore),
+        cmocka_unit_test_setup(a_stopped_server_costs_milliseconds_a_call, restore),
+        cmocka_unit_test_setup(a_restart_while_idle_is_not_noticed, restore),
+        cmocka_unit_test_setup(a_statement_cut_off_by_a_restart_is_unavailable_not_a_bug, restore),
+        cmocka_unit_test_setup(a_crash_of_the_server_is_survived, restore),
+        cmocka_unit_test_setup(attempts_become_rarer_but_never_rarer_than_a_second, restore),
+        cmocka_unit_test_setup(a_transaction_never_goes_on_on_another_connection, restore),
+        cmocka_unit_test_setup(a_transaction_left_standing_is_ended_by_the_server, restore),
+        cmocka_unit_test_setup(every_connection_is_set_up_the_same_way, restore),
+        cmocka_unit_test_setup(start_up_says_why_it_cannot_connect, restore),
+        cmocka_unit_test_setup(a_database_without_our_schema_is_named_as_such, restore),
+        cmocka_unit_test_setup(a_notification_ends_the_wait_and_silence_does_not, restore),
+        cmocka_unit_test_setup(listening_goes_on_after_a_restart_and_the_gap_counts_as_a_call,
+                               restore),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

@@ -13,7 +13,8 @@
 #define HEADER_MS 250
 #define BODY_MS   400
 #define IDLE_MS   600
-#define DRIP_MS   10   /* between two bytes */
+#define DRIP_MS   10 /* between two bytes */
+#define FAR_MS    3600000
 #define LATE_MS   3000 /* by when anything has surely happened, on a busy machine too */
 
 #define LARGE_ANSWER (16 * 1024 * 1024) /* more than the kernel takes off our hands */
@@ -221,6 +222,37 @@ static void a_slow_but_steady_client_is_served(void **state)
     peer_close(&peer);
 }
 
+/* Its last bytes and its end come in one segment, which libmicrohttpd 0.9.75 alone takes for bytes
+ * only. */
+static void a_peer_that_closed_behind_its_last_bytes_is_noticed(void **state)
+{
+    (void)state;
+    static const char *const last_words[] = {
+        "GET /quick HTTP/1.1\r\n" HOST,
+        "POST /quick HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nabc",
+        "GET /quick HTTP/1.1\r\n" HOST "\r\n",
+    };
+    struct es_http_config config = {
+        .listen = "127.0.0.1:0",
+        .header_timeout_ms = FAR_MS,
+        .body_timeout_ms = FAR_MS,
+        .idle_timeout_ms = FAR_MS,
+    };
+    struct es_http_server *patient =
+        start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
+    for (size_t i = 0; i < ES_ARRAY_LEN(last_words); i++) {
+        struct peer peer = peer_connect(es_http_server_address(patient));
+        size_t length = strlen(last_words[i]);
+        expect_text(&peer, "GET /quick HTTP/1.1\r\n" HOST "\r\n", "ok");
+        assert_int_equal(send(peer.fd, last_words[i], length, MSG_MORE), length);
+        assert_int_equal(shutdown(peer.fd, SHUT_WR), 0);
+        while (peer_fill(&peer)) { /* the answer, if any; then the end */
+        }
+        peer_close(&peer);
+    }
+    assert_true(es_http_server_stop(patient));
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -234,6 +266,7 @@ int main(void)
         SERVED(a_peer_that_does_not_take_its_answer_is_let_go),
         SERVED(a_handler_at_work_is_under_none_of_these_deadlines),
         SERVED(a_slow_but_steady_client_is_served),
+        SERVED(a_peer_that_closed_behind_its_last_bytes_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

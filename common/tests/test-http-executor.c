@@ -106,15 +106,10 @@ static void fast_or_not(struct es_request *request, void *app_, void *worker)
 }
 
 static const struct es_route routes[] = {
-    {.method = "POST", .path = "/work", .handle = work},
+    {.method = "POST", .path = "/task", .handle = work},
     {.method = "POST", .path = "/members", .handle = work, .access = 1},
     {.method = "POST", .path = "/gate", .handle = wait_at_gate},
-    {
-        .method = "POST",
-        .path = "/mixed",
-        .handle = work,
-        .fast = fast_or_not,
-    },
+    {.method = "POST", .path = "/mixed", .handle = work, .fast = fast_or_not},
 };
 
 static struct es_http_server *server;
@@ -158,9 +153,9 @@ static void a_handler_runs_with_its_threads_own_worker(void **state)
 {
     (void)state;
     struct peer peer = connect_peer();
-    post(&peer, "/work", "", "");
+    post(&peer, "/task", "", "");
     hears_number(&peer, 201, "1", false);
-    post(&peer, "/work", "", "");
+    post(&peer, "/task", "", "");
     hears_number(&peer, 201, "2", false);
     peer_close(&peer);
 }
@@ -183,7 +178,7 @@ static void the_tier_hears_of_every_answer(void **state)
 {
     (void)state;
     struct peer peer = connect_peer();
-    post(&peer, "/work", "", "");
+    post(&peer, "/task", "", "");
     hears_number(&peer, 201, "1", false);
     post(&peer, "/nothing", "", "");
     peer_hears_problem(&peer, 404, "not_found");

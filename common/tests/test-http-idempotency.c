@@ -137,7 +137,7 @@ static void wait_at_gate(struct es_request *request, void *app_, void *worker)
 }
 
 static const struct es_route routes[] = {
-    {.method = "POST", .path = "/work", .handle = work, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
+    {.method = "POST", .path = "/task", .handle = work, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST", .path = "/shaky", .handle = fail_first, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST", .path = "/gate", .handle = wait_at_gate, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST",
@@ -187,11 +187,11 @@ static void the_same_key_and_request_get_the_first_answer_again(void **state)
 {
     (void)state;
     struct peer peer = connect_peer();
-    post(&peer, "/work", "Idempotency-Key: \"k-1\"\r\n", "{}");
+    post(&peer, "/task", "Idempotency-Key: \"k-1\"\r\n", "{}");
     hears_number(&peer, 201, "1", false);
-    post(&peer, "/work", "Idempotency-Key: \"k-1\"\r\n", "{}");
+    post(&peer, "/task", "Idempotency-Key: \"k-1\"\r\n", "{}");
     hears_number(&peer, 201, "1", true);
-    post(&peer, "/work", "Idempotency-Key: k-1\r\n", "{}"); /* the same without quotes */
+    post(&peer, "/task", "Idempotency-Key: k-1\r\n", "{}"); /* the same without quotes */
     hears_number(&peer, 201, "1", true);
     assert_int_equal(app.handled, 1);
     peer_close(&peer);
@@ -201,9 +201,9 @@ static void the_same_key_with_another_request_is_422(void **state)
 {
     (void)state;
     struct peer peer = connect_peer();
-    post(&peer, "/work", "Idempotency-Key: k\r\n", "{}");
+    post(&peer, "/task", "Idempotency-Key: k\r\n", "{}");
     hears_number(&peer, 201, "1", false);
-    post(&peer, "/work", "Idempotency-Key: k\r\n", "{ }");
+    post(&peer, "/task", "Idempotency-Key: k\r\n", "{ }");
     peer_hears_problem(&peer, 422, "idempotency_key_reused");
     post(&peer, "/mixed", "Idempotency-Key: k\r\n", "{}");
     peer_hears_problem(&peer, 422, "idempotency_key_reused");
@@ -243,7 +243,7 @@ static void a_store_that_is_down_is_503(void **state)
     (void)state;
     app.store_down = true;
     struct peer peer = connect_peer();
-    post(&peer, "/work", "Idempotency-Key: k\r\n", "");
+    post(&peer, "/task", "Idempotency-Key: k\r\n", "");
     peer_hears_problem(&peer, 503, "unavailable");
     assert_int_equal(app.handled, 0);
     peer_close(&peer);
@@ -259,7 +259,7 @@ static void a_key_that_is_none_is_400(void **state)
         char field[64];
         (void)snprintf(field, sizeof(field), "Idempotency-Key: %s\r\n", keys[i]);
         print_message("    %s\n", keys[i]);
-        post(&peer, "/work", field, "");
+        post(&peer, "/task", field, "");
         peer_hears_problem(&peer, 400, "bad_request");
     }
     assert_int_equal(app.handled, 0);

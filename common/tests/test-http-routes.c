@@ -230,6 +230,17 @@ static void head_is_get_without_the_body(void **state)
     peer_close(&peer);
 }
 
+static void a_cookie_that_comes_twice_is_none(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    expect_text(&peer, "GET /describe HTTP/1.1\r\n" HOST "Cookie: a=b; theme=dark ;x=y\r\n\r\n",
+                "GET /describe id=- theme=dark agent=-");
+    expect_text(&peer, "GET /describe HTTP/1.1\r\n" HOST "Cookie: theme=a; theme=b\r\n\r\n",
+                "GET /describe id=- theme=- agent=-");
+    peer_close(&peer);
+}
+
 /* --- every answer ------------------------------------------------------------------------ */
 
 static void every_answer_carries_the_security_headers(void **state)
@@ -350,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_wrong_method_is_405_and_says_which_are_right),
         cmocka_unit_test(options_says_what_is_allowed),
         cmocka_unit_test(head_is_get_without_the_body),
+        cmocka_unit_test(a_cookie_that_comes_twice_is_none),
         cmocka_unit_test(every_answer_carries_the_security_headers),
         cmocka_unit_test(a_handler_may_set_a_header_its_own_way),
         cmocka_unit_test(a_redirect_is_303),

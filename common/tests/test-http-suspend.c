@@ -128,7 +128,7 @@ static struct peer connect_peer(void)
     return peer_connect(es_http_server_address(server));
 }
 
-/* --- suspended requests-------------------------------------------------------------------- */
+/* --- suspended requests ------------------------------------------------------------------ */
 
 static void another_thread_answers_suspended_requests(void **state)
 {
@@ -209,16 +209,9 @@ static void *run_stop(void *context)
 
 static bool accepts(const char *address)
 {
-    uint64_t port = 0;
-    assert_true(es_parse_u64(strrchr(address, ':') + 1, &port));
-    struct sockaddr_in name = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool accepted = connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
-    (void)close(fd);
+    struct peer peer = peer_try_connect(address);
+    bool accepted = peer.fd >= 0;
+    peer_close(&peer);
     return accepted;
 }
 
@@ -291,6 +284,50 @@ static void stopping_cuts_off_what_does_not_finish(void **state)
     peer_close(&away);
 }
 
+/* Clients that come, ask and go until nobody answers any more. */
+struct crowd {
+    pthread_t threads[4];
+    char address[64];
+    atomic_int answered;
+};
+
+static void *ask_until_the_end(void *context)
+{
+    static const char request[] = "POST /quick HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct crowd *crowd = context;
+    struct peer peer = peer_try_connect(crowd->address);
+    while (peer.fd >= 0) {
+        bool open = true;
+        for (int i = 0; open && i < 10; i++) {
+            open =
+                send(peer.fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 && peer_fill(&peer);
+            crowd->answered += open;
+        }
+        peer_close(&peer);
+        peer = peer_try_connect(crowd->address);
+    }
+    return NULL;
+}
+
+static void a_server_under_load_stops_cleanly_every_time(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 15; round++) {
+        struct crowd crowd = {.answered = 0};
+        struct es_http_server *busy = start_with((struct es_http_config){.event_threads = 2});
+        assert_true(
+            es_copy_str(crowd.address, sizeof(crowd.address), es_http_server_address(busy)));
+        for (size_t i = 0; i < ES_ARRAY_LEN(crowd.threads); i++) {
+            assert_int_equal(pthread_create(&crowd.threads[i], NULL, ask_until_the_end, &crowd), 0);
+        }
+        AWAIT(crowd.answered > 200);
+        assert_true(es_http_server_stop(busy));
+        for (size_t i = 0; i < ES_ARRAY_LEN(crowd.threads); i++) {
+            assert_int_equal(pthread_join(crowd.threads[i], NULL), 0);
+        }
+    }
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -301,6 +338,7 @@ int main(void)
         SERVED(clients_that_left_do_not_hold_up_the_others),
         SERVED(stopping_lets_finish_what_runs),
         SERVED(stopping_cuts_off_what_does_not_finish),
+        SERVED(a_server_under_load_stops_cleanly_every_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define ENTRIES     65536
-#define TIMEOUT_MS  150
+#define TIMEOUT_MS  300
 #define PATIENCE_MS 5000
 #define MANY        1300 /* more than the script takes at once */
 
@@ -374,24 +374,31 @@ static int start(void **state)
     return 0;
 }
 
+static int restore(void **state)
+{
+    (void)state;
+    es_test_server_restore(server);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_quota_is_exactly_that_many),
-        cmocka_unit_test(rates_do_not_share_buckets),
-        cmocka_unit_test(a_bucket_refills_evenly),
-        cmocka_unit_test(every_key_expires_E94),
-        cmocka_unit_test(processes_share_a_quota),
-        cmocka_unit_test(a_limit_survives_flushall_and_a_restart_of_redis_E59),
-        cmocka_unit_test(without_redis_the_limit_stands_in_this_process_FE8),
-        cmocka_unit_test(what_others_took_is_remembered_when_redis_goes_FE8),
-        cmocka_unit_test(a_frozen_redis_does_not_stop_anybody),
-        cmocka_unit_test(many_keys_are_judged_each_for_itself),
-        cmocka_unit_test(many_keys_survive_a_forgotten_script),
-        cmocka_unit_test(many_keys_without_redis_are_limited_here),
-        cmocka_unit_test(a_full_table_forgets_who_took_least),
-        cmocka_unit_test(a_refused_token_is_given_back_here),
-        cmocka_unit_test(threads_never_take_more_than_there_is),
+        cmocka_unit_test_setup(a_quota_is_exactly_that_many, restore),
+        cmocka_unit_test_setup(rates_do_not_share_buckets, restore),
+        cmocka_unit_test_setup(a_bucket_refills_evenly, restore),
+        cmocka_unit_test_setup(every_key_expires_E94, restore),
+        cmocka_unit_test_setup(processes_share_a_quota, restore),
+        cmocka_unit_test_setup(a_limit_survives_flushall_and_a_restart_of_redis_E59, restore),
+        cmocka_unit_test_setup(without_redis_the_limit_stands_in_this_process_FE8, restore),
+        cmocka_unit_test_setup(what_others_took_is_remembered_when_redis_goes_FE8, restore),
+        cmocka_unit_test_setup(a_frozen_redis_does_not_stop_anybody, restore),
+        cmocka_unit_test_setup(many_keys_are_judged_each_for_itself, restore),
+        cmocka_unit_test_setup(many_keys_survive_a_forgotten_script, restore),
+        cmocka_unit_test_setup(many_keys_without_redis_are_limited_here, restore),
+        cmocka_unit_test_setup(a_full_table_forgets_who_took_least, restore),
+        cmocka_unit_test_setup(a_refused_token_is_given_back_here, restore),
+        cmocka_unit_test_setup(threads_never_take_more_than_there_is, restore),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

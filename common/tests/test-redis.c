@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <string.h>
 
-#define TIMEOUT_MS  150
-#define AT_ONCE_MS  150
+#define TIMEOUT_MS  300
+#define AT_ONCE_MS  200
 #define PATIENCE_MS 5000
 
 static struct es_test_server *server;
@@ -283,21 +283,28 @@ static int start(void **state)
     return 0;
 }
 
+static int restore(void **state)
+{
+    (void)state;
+    es_test_server_restore(server);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands_carry_any_bytes),
-        cmocka_unit_test(an_error_reply_is_a_reply),
-        cmocka_unit_test(a_megabyte_goes_there_and_back),
-        cmocka_unit_test(users_sign_in_and_a_wrong_password_is_down),
-        cmocka_unit_test(replies_come_in_order),
-        cmocka_unit_test(an_abandoned_pipeline_leaves_nothing_for_the_next_command),
-        cmocka_unit_test(a_lost_pipeline_fails_to_its_end_and_leaves_nothing),
-        cmocka_unit_test(a_script_runs_whether_redis_knows_it_or_not),
-        cmocka_unit_test(a_stopped_redis_costs_microseconds),
-        cmocka_unit_test(a_restart_while_idle_is_not_noticed),
-        cmocka_unit_test(a_frozen_redis_costs_one_time_out_and_then_next_to_nothing),
-        cmocka_unit_test(an_address_that_is_none_is_simply_down),
+        cmocka_unit_test_setup(commands_carry_any_bytes, restore),
+        cmocka_unit_test_setup(an_error_reply_is_a_reply, restore),
+        cmocka_unit_test_setup(a_megabyte_goes_there_and_back, restore),
+        cmocka_unit_test_setup(users_sign_in_and_a_wrong_password_is_down, restore),
+        cmocka_unit_test_setup(replies_come_in_order, restore),
+        cmocka_unit_test_setup(an_abandoned_pipeline_leaves_nothing_for_the_next_command, restore),
+        cmocka_unit_test_setup(a_lost_pipeline_fails_to_its_end_and_leaves_nothing, restore),
+        cmocka_unit_test_setup(a_script_runs_whether_redis_knows_it_or_not, restore),
+        cmocka_unit_test_setup(a_stopped_redis_costs_microseconds, restore),
+        cmocka_unit_test_setup(a_restart_while_idle_is_not_noticed, restore),
+        cmocka_unit_test_setup(a_frozen_redis_costs_one_time_out_and_then_next_to_nothing, restore),
+        cmocka_unit_test_setup(an_address_that_is_none_is_simply_down, restore),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -64,6 +64,12 @@ const struct es_forbidden es_forbidden_rights[] = {
 };
 const size_t es_forbidden_count = ES_ARRAY_LEN(es_forbidden_rights);
 
+const char *const es_checked_roles[] = {
+    "eldersafe_owner",  "eldersafe_migrate", "eldersafe_admin",   "eldersafe_core",
+    "eldersafe_notify", "eldersafe_ledger",  "eldersafe_auditor",
+};
+const size_t es_checked_role_count = ES_ARRAY_LEN(es_checked_roles);
+
 const char *const es_append_only_tables[] = {
     "anchor.entries", "anchor.checkpoints", "anchor.transitions", "anchor.rewarded",
     "pay.transfers",  "core.audit_log",     "core.signals",

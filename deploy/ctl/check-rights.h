@@ -21,6 +21,10 @@ struct es_forbidden {
 extern const struct es_forbidden es_forbidden_rights[];
 extern const size_t es_forbidden_count;
 
+/* The roles of migrations/roles.sql: none is more than it is granted there. */
+extern const char *const es_checked_roles[];
+extern const size_t es_checked_role_count;
+
 /* Tables that are only ever added to; the partitions of core.signals come on top. */
 extern const char *const es_append_only_tables[];
 extern const size_t es_append_only_count;

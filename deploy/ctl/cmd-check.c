@@ -91,7 +91,7 @@ const struct es_db_statement es_check_rights_statement = {
 /* What no list can name beforehand: functions open to everybody, roles that may too much. */
 const struct es_db_statement es_check_loose_rights_statement = {
     .name = "check_loose_rights",
-    .params = "",
+    .params = "T",
     .sql =
         "SELECT format('everybody may EXECUTE %s', p.oid::regprocedure) AS detail"
         " FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
@@ -99,13 +99,12 @@ const struct es_db_statement es_check_loose_rights_statement = {
         "  AND a.grantee = 0 AND a.privilege_type = 'EXECUTE'"
         " UNION ALL"
         " SELECT format('role %s is superuser, or may make roles, replicate or pass row security',"
-        "  rolname) FROM pg_roles WHERE rolname LIKE 'eldersafe\\_%'"
-        "  AND rolname <> session_user"
+        "  rolname) FROM pg_roles WHERE rolname = ANY ($1::text[])"
         "  AND (rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls)"
         " UNION ALL"
         " SELECT format('role %s is a member of %s', m.member::regrole, m.roleid::regrole)"
         " FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member"
-        " WHERE r.rolname LIKE 'eldersafe\\_%' AND NOT r.rolsuper"
+        " WHERE r.rolname = ANY ($1::text[])"
         "  AND (r.rolname, m.roleid::regrole::text) <> ('eldersafe_migrate', 'eldersafe_owner')",
 };
 
@@ -139,8 +138,9 @@ static bool check_rights(struct es_db *db)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *forbidden = NULL;
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *loose = NULL;
+    struct es_db_array roles = {.items = es_checked_roles, .count = es_checked_role_count};
     if (find_forbidden(db, &forbidden) != ES_DB_OK ||
-        es_db_run(db, &es_check_loose_rights_statement, &loose) != ES_DB_OK) {
+        es_db_run(db, &es_check_loose_rights_statement, &loose, &roles) != ES_DB_OK) {
         return print_unknown("rights", db);
     }
     size_t found = print_findings("rights", forbidden) + print_findings("rights", loose);

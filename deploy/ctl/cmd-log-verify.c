@@ -1,8 +1,137 @@
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/text.h"
+#include "common/tlog/note.h"
 #include "deploy/ctl/ctl.h"
+#include "deploy/ctl/static-log.h"
+#include "worker-ledger/auditor/audit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX       4 /* while the log's key rotates there are two */
+#define STATEMENTS_MAX 16
+
+struct keys {
+    struct es_note_key items[KEYS_MAX];
+    size_t count;
+};
+
+/* The verifier keys in PATH, one a line. */
+static bool read_keys(const char *path, struct keys *keys)
+{
+    ES_CLEANUP(es_free_p) char *line = NULL;
+    size_t capacity = 0;
+    ES_CLEANUP(es_fclose_p) FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        es_ctl_error("%s: %s", path, strerror(errno));
+        return false;
+    }
+    while (getline(&line, &capacity, file) >= 0) {
+        const char *text = es_trim(line);
+        if (text[0] == '\0') {
+            continue;
+        }
+        if (keys->count == KEYS_MAX || !es_note_key_parse(text, &keys->items[keys->count++])) {
+            es_ctl_error("%s: a line is no verifier key, or there are too many", path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_finding(void *context, const struct es_finding *finding)
+{
+    bool *told = context;
+    if (!*told) { /* the first one says it; what follows may be its consequence */
+        (void)printf("%s: %s: expected %s, found %s\n", es_audit_check_name(finding->check),
+                     finding->what, finding->expected, finding->found);
+    }
+    *told = true;
+}
+
+static enum es_exit verify_rows(struct es_db *db, const struct keys *keys)
+{
+    bool told = false;
+    struct es_audit_report report;
+    const struct es_audit_config config = {
+        .log_keys = keys->items,
+        .log_key_count = keys->count,
+        .found = print_finding,
+        .context = &told,
+    };
+    int64_t started_us = es_clock_mono_us();
+    if (es_audit_run_log(db, &config, &report) != ES_DB_OK) {
+        return es_ctl_db_failed(db, "log verify");
+    }
+    double seconds = (double)(es_clock_mono_us() - started_us) / (double)ES_US_PER_S;
+    (void)printf("%" PRIu64 " leaves, %" PRIu64 " tiles, %" PRIu64
+                 " checkpoints and what their transactions commit to: %s\n",
+                 report.totals.entries, report.totals.tiles, report.totals.checkpoints,
+                 told ? "DIFFERENT" : "all as recomputed");
+    (void)printf("signatures %s; %.2f s, %.0f leaves/s\n",
+                 keys->count > 0 ? "checked" : "not checked (no --vkey-file)", seconds,
+                 (double)report.totals.entries / (seconds > 0 ? seconds : 1));
+    return told ? ES_EXIT_FAILED : ES_EXIT_OK;
+}
+
+static enum es_exit verify_files(struct es_db *db, const char *directory)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf difference = ES_BUF_INIT;
+    uint64_t files = 0;
+    switch (es_static_log_compare(db, directory, &files, &difference)) {
+    case ES_STATIC_SAME:
+        (void)printf("%" PRIu64 " static files: all as in the database\n", files);
+        return ES_EXIT_OK;
+    case ES_STATIC_DIFFERENT:
+        (void)printf("static files: %s\n", es_buf_str(&difference));
+        return ES_EXIT_FAILED;
+    case ES_STATIC_FAILED:
+        break;
+    }
+    return es_ctl_db_failed(db, "log verify");
+}
+
+static enum es_exit verify(const struct es_ctl_command *self, const char *database,
+                           const struct keys *keys, const char *tiles)
+{
+    enum es_exit status;
+    const struct es_db_statement *statements[STATEMENTS_MAX];
+    size_t count = es_audit_log_statement_count;
+    memcpy(statements, es_audit_log_statements, count * sizeof(statements[0]));
+    statements[count++] = &es_static_tiles_statement;
+    statements[count++] = &es_static_checkpoints_statement;
+    ES_CLEANUP(es_ctl_disconnect)
+    struct es_db *db = es_ctl_connect(database, self, statements, count, &status);
+    if (db == NULL) {
+        return status;
+    }
+    status = verify_rows(db, keys);
+    return status == ES_EXIT_OK && tiles != NULL ? verify_files(db, tiles) : status;
+}
+
 enum es_exit es_ctl_log_verify(const struct es_ctl_command *self, int argc, char **argv)
 {
-    (void)self;
-    (void)argc;
-    (void)argv;
-    return ES_EXIT_FAILED;
+    const char *vkey_file = NULL;
+    const char *tiles = NULL;
+    const char *database = NULL;
+    const struct es_ctl_option options[] = {
+        {"--vkey-file", "FILE", "the log's verifier keys, instead of $ELDERSAFE_LOG_VKEY_FILE",
+         &vkey_file, NULL},
+        {"--tiles", "DIR", "compare the static files in this directory as well", &tiles, NULL},
+        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+    };
+    enum es_exit status;
+    struct keys keys = {.count = 0};
+    if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
+        return status;
+    }
+    vkey_file = es_ctl_setting(vkey_file, "ELDERSAFE_LOG_VKEY_FILE");
+    if (vkey_file != NULL && !read_keys(vkey_file, &keys)) {
+        return ES_EXIT_CONFIG;
+    }
+    return verify(self, database, &keys, tiles);
 }

@@ -3,10 +3,13 @@
 import path from 'node:path';
 import { REPOSITORY } from './site.js';
 import { isFree } from './ports.js';
+import { eventually } from './wait.js';
 
 const DEFAULT_FOLDER = '.local';
 const DEFAULT_BASE = 8000;
 const HIGHEST_BASE = 65_000;
+const AFTER_KILL_MS = 45_000;
+const AFTER_KILL_PAUSE_MS = 200;
 
 // Added to PORT_BASE; all below 50. 1 to 3 are the tiers, from 11 the metrics of each process.
 const OFFSETS = {
@@ -39,4 +42,12 @@ export async function checkPorts({ base, ports }) {
       throw new Error(`port ${port} (${name}) is taken: stop what uses it, or choose another PORT_BASE than ${base}`);
     }
   }
+}
+
+/** The same, but gives the processes of a stack that was killed the time they need to stop. */
+export function checkPortsAfterKill(layout) {
+  return eventually('the ports are free', async () => {
+    await checkPorts(layout);
+    return true;
+  }, { timeout: AFTER_KILL_MS, every: AFTER_KILL_PAUSE_MS });
 }

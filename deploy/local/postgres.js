@@ -126,7 +126,7 @@ export class Postgres {
 
   /** Removes everything of a stopped server. */
   remove() {
-    runAs(this.#user, ['rm', '-rf', this.#data], { cwd: '/' });
+    rmSync(path.dirname(this.#data), { recursive: true, force: true });
     rmSync(this.folder, { recursive: true, force: true });
   }
 

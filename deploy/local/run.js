@@ -10,7 +10,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stackVariables, writeEnvFile } from './env-file.js';
-import { checkPorts, readLayout } from './layout.js';
+import { checkPorts, checkPortsAfterKill, readLayout } from './layout.js';
 import { holdLock } from './lock.js';
 import { mainJob } from './main-job.js';
 import { manual } from './manual.js';
@@ -34,9 +34,11 @@ async function main() {
     return ALREADY_RUNNING;
   }
   const readyFile = path.join(layout.folder, 'ready');
+  const wasKilled = existsSync(pidFile); // a stack that stops by itself takes it away
   rmSync(readyFile, { force: true });
   writeFileSync(pidFile, `${process.pid}\n`);
   try {
+    await (wasKilled ? checkPortsAfterKill(layout) : checkPorts(layout));
     return await runStack(layout, readyFile);
   } finally {
     rmSync(readyFile, { force: true });
@@ -46,7 +48,6 @@ async function main() {
 }
 
 async function runStack(layout, readyFile) {
-  await checkPorts(layout);
   const asked = askedToStop();
   const stack = new Stack(layout);
   stack.on('note', (text) => say(`eldersafe: ${text}`));

@@ -125,5 +125,8 @@ const OWN_SETTINGS = {
     ALLOWED_HOSTS: '127.0.0.1=local',
     TILES_DIRECTORY: site.tilesFolder,
   }),
-  auditor: () => ({}),
+  auditor: (site) => ({
+    CHAIN_NETWORK: 'regtest',
+    LOG_VKEY_FILE: site.logVerifierKey.path,
+  }),
 };

@@ -97,7 +97,7 @@ export class Stack extends EventEmitter {
     this.redis = new Redis({ folder: inside('redis'), port: ports.redis, aclFile: path.join(REPOSITORY, 'deploy/redis/users.acl') });
     this.chain = new ChainStandIn({ folder: inside('chain'), port: ports.chain, blockInterval: BLOCK_INTERVAL_S });
     this.edge = new Edge({ folder: inside('edge'), port: ports.edge, core: `${HOST}:${ports.core}`, tiles: inside('tiles') });
-    for (const folder of ['chain', 'mail', 'sms', 'tiles', 'run', 'log']) mkdirSync(inside(folder), { recursive: true, mode: 0o700 });
+    for (const folder of ['chain', 'mail', 'tiles', 'run', 'log']) mkdirSync(inside(folder), { recursive: true, mode: 0o700 });
     await this.#serve('PostgreSQL', this.postgres);
     await this.#serve('Redis', this.redis);
     await this.#serve('the chain stand-in', this.chain);

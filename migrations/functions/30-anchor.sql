@@ -39,7 +39,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog ROWS 1 AS $$
         SELECT l.waiting_since FROM anchor.leaves l ORDER BY l.leaf_id LIMIT 10001
     )
     SELECT CASE WHEN count(*) <= 10000 THEN count(*)
-                ELSE greatest(count(*), (SELECT reltuples::bigint FROM pg_class
+                ELSE greatest(count(*), (SELECT reltuples::bigint FROM pg_catalog.pg_class
                                          WHERE oid = 'anchor.leaves'::regclass)) END,
            min(head.waiting_since)
     FROM head

@@ -31,8 +31,10 @@ END
 $$;
 COMMENT ON FUNCTION core.make_signal_partitions(integer) IS 'Makes the monthly partitions of core.signals from last month to months_ahead months from now that are not there yet, append-only like the table; yields how many were made.';
 
+-- VOLATILE: it looks with a snapshot of its own. The statement that calls it may have waited for
+-- another process's signal of the same member, which its own older snapshot does not show.
 CREATE OR REPLACE FUNCTION core.run_before(member_id bigint, day date) RETURNS integer
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql VOLATILE SET search_path = pg_catalog AS $$
     WITH RECURSIVE run (day) AS (
         SELECT run_before.day
         UNION ALL

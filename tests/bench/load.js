@@ -26,6 +26,12 @@ export async function load({ url, seconds, tokenFile, first = 0, pids = {}, conn
   return { ...JSON.parse(result[1]), cpu, busy: machineBusy(machine) };
 }
 
+/** Requests a second of a plain GET. */
+export async function plainLoad(url, seconds) {
+  const { stdout } = await run('wrk', [`-t${THREADS}`, `-c${CONNECTIONS}`, `-d${seconds}`, url]);
+  return Number(stdout.match(/^Requests\/sec:\s+([\d.]+)$/m)[1]);
+}
+
 /** The middle one of NUMBERS. */
 export function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);

@@ -3,8 +3,8 @@
 import path from 'node:path';
 import { REPOSITORY } from '../../deploy/local/site.js';
 
-const FULL = { members: 1_000_000, runs: 3, seconds: 4, tokens: 200_000, burst: 5_000, steadySeconds: 10 };
-const QUICK = { members: 200_000, runs: 1, seconds: 2, tokens: 100_000, burst: 5_000, steadySeconds: 4 };
+const FULL = { members: 1_000_000, runs: 3, seconds: 4, tokens: 200_000, mixedTokens: 100_000, burst: 5_000, steadySeconds: 10 };
+const QUICK = { members: 200_000, runs: 1, seconds: 2, tokens: 100_000, mixedTokens: 40_000, burst: 5_000, steadySeconds: 4 };
 
 function wholeNumber(environment, name, fallback) {
   const value = Number(environment[name] || fallback);
@@ -29,6 +29,7 @@ export function readOptions(environment) {
     quick,
     members,
     tokens: Math.min(base.tokens, members),
+    mixedTokens: Math.min(base.mixedTokens, members),
     burst: Math.min(base.burst, members),
     runs: wholeNumber(environment, 'BENCH_RUNS', base.runs),
     seconds: wholeNumber(environment, 'BENCH_SECONDS', base.seconds),

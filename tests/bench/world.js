@@ -3,6 +3,7 @@
 
 import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import Client from 'ioredis';
 import { Daemon } from '../../deploy/local/daemon.js';
 import { migrate } from '../../deploy/local/migrate.js';
 import { freePort } from '../../deploy/local/ports.js';
@@ -30,7 +31,8 @@ export class World {
   constructor(options) {
     this.options = options;
     this.folder = options.folder;
-    this.tokenFile = path.join(this.folder, 'tokens');
+    this.tokenFile = path.join(this.folder, 'tokens'); // of the first members, in order
+    this.mixedTokenFile = path.join(this.folder, 'tokens-mixed'); // of members from all over, in none
   }
 
   /** Servers, schema, members and tokens; SAY is told of each step. */
@@ -50,21 +52,36 @@ export class World {
     this.site = new Site({ folder: this.folder, postgres: this.postgres, database: DATABASE, redis: this.redis, chainUrl: 'http://127.0.0.1:9', publicUrl: 'http://app.localhost' });
     for (const folder of [this.site.mailFolder, this.site.tilesFolder]) mkdirSync(folder, { recursive: true });
     say(`signing ${this.options.tokens} tokens`);
-    this.#makeTokens();
+    const members = "SELECT member_id, encode(public_id, 'hex') FROM core.members";
+    this.writeTokens(this.tokenFile, `${members} ORDER BY member_id LIMIT ${this.options.tokens}`);
+    this.writeTokens(this.mixedTokenFile, `${members} ORDER BY md5(member_id::text) LIMIT ${this.options.mixedTokens}`);
   }
 
   get database() {
     return DATABASE;
   }
 
-  sql(text) {
-    return this.postgres.sql(text, DATABASE);
+  sql(text, database = DATABASE) {
+    return this.postgres.sql(text, database);
   }
 
   /** Runs a file of sql/, with psql variables. */
-  sqlFile(name, variables = {}) {
+  sqlFile(name, variables = {}, database = DATABASE) {
     const sets = Object.entries(variables).map(([key, value]) => `\\set ${key} ${value}\n`);
-    return this.sql(sets.join('') + readFileSync(path.join(BENCH, 'sql', name), 'utf8'));
+    return this.sql(sets.join('') + readFileSync(path.join(BENCH, 'sql', name), 'utf8'), database);
+  }
+
+  /** Tokens of SCOPE for the members that a query (id, public id as hex) yields, one a line in FILE. */
+  writeTokens(file, query, scope = 'signal') {
+    const list = path.join(this.folder, 'members');
+    this.sql(`\\o ${list}\n${query};\n`);
+    const rows = readFileSync(list, 'utf8').trimEnd().split('\n').map((row) => row.split('|'));
+    writeTokens(file, this.site.keys.token.text, rows, scope);
+    return rows;
+  }
+
+  readTokens(file = this.tokenFile) {
+    return readFileSync(file, 'utf8').trimEnd().split('\n');
   }
 
   /** Nobody has signalled today, and Redis knows nothing. */
@@ -73,8 +90,14 @@ export class World {
     await this.flushRedis();
   }
 
+  /** FLUSHALL. */
   async flushRedis() {
-    await this.redis.restart(); // it keeps nothing
+    const client = new Client(this.redis.uri());
+    try {
+      await client.flushall();
+    } finally {
+      client.disconnect();
+    }
   }
 
   signals() {
@@ -89,7 +112,7 @@ export class World {
     const daemon = new Daemon({ name, command: [programPath(DAEMONS[name].program)], settings, output: path.join(this.folder, `${at.name}.out`), cwd: this.folder });
     this.#daemons[name] = daemon;
     const announced = await daemon.ready();
-    return { pid: announced.pid, url: announced.listen && `http://${announced.listen}`, metricsUrl: `http://${announced.metrics}` };
+    return { name, pid: announced.pid, url: announced.listen && `http://${announced.listen}`, metricsUrl: `http://${announced.metrics}` };
   }
 
   async stop(name) {
@@ -109,13 +132,5 @@ export class World {
     if (keep) return;
     this.postgres?.remove();
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  // Members in no order, from all over the table: neighbours do not signal together.
-  #makeTokens() {
-    const list = path.join(this.folder, 'members');
-    this.sqlFile('choose.sql', { tokens: this.options.tokens, list });
-    const rows = readFileSync(list, 'utf8').trimEnd().split('\n');
-    writeTokens(this.tokenFile, this.site.keys.token.text, rows.map((row) => row.split('|')));
   }
 }

@@ -10,6 +10,7 @@ import { leaked, readLog, sanitizerReport } from './logs.js';
 
 const FAULT_EXIT = 86;
 const SETTLE_MS = 3_000;
+const NEVER_ENDS = -1; // Redis' TTL of a key without one; -2: it has ended meanwhile
 
 /** Before the daemons are stopped: nobody sits in a transaction. */
 export async function openTransactions(world) {
@@ -92,7 +93,7 @@ async function keysWithoutTtl(world) {
   const lasting = [];
   for (const key of keys) {
     const [type, ttl] = await Promise.all([world.redisClient.type(key), world.redisClient.ttl(key)]);
-    if (type !== 'stream' && ttl < 0) lasting.push(`E94: Redis key ${key} has no TTL`);
+    if (type !== 'stream' && ttl === NEVER_ENDS) lasting.push(`E94: Redis key ${key} has no TTL`);
   }
   return lasting;
 }

@@ -1,22 +1,58 @@
 // Reading the structured logs of daemons, and what a test may not find in them.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 
+const NEWLINE = 0x0a;
 const NEEDED_FIELDS = ['time', 'level', 'process', 'event'];
 // What ASan, LSan, UBSan and TSan begin their reports with.
 const SANITIZER = /(ERROR|WARNING|SUMMARY): (Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/;
 
-/** The lines of a JSON log: { entries, problems }; a problem is a line that is not what it must be. */
-export function readLog(file) {
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
-  const entries = [];
-  const problems = [];
-  for (const line of lines) {
-    const entry = parse(line);
-    if (entry) entries.push(entry);
-    else problems.push(`E122: not a JSON log line with ${NEEDED_FIELDS.join(', ')}: ${line}`);
+/**
+ * A growing JSON log. read() takes in what is new; `entries` are its lines so far, `problems` those that
+ * are not what they must be.
+ */
+export class JsonLog {
+  entries = [];
+  problems = [];
+  #file;
+  #offset = 0;
+  #rest = Buffer.alloc(0);
+
+  constructor(file) {
+    this.#file = file;
   }
-  return { entries, problems };
+
+  read() {
+    const bytes = Buffer.concat([this.#rest, this.#newBytes()]);
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    this.#rest = bytes.subarray(end);
+    for (const line of bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) this.#add(line);
+    return this;
+  }
+
+  #newBytes() {
+    if (!existsSync(this.#file)) return Buffer.alloc(0);
+    const fd = openSync(this.#file, 'r');
+    try {
+      const bytes = Buffer.alloc(Math.max(0, fstatSync(fd).size - this.#offset));
+      const length = readSync(fd, bytes, 0, bytes.length, this.#offset);
+      this.#offset += length;
+      return bytes.subarray(0, length);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #add(line) {
+    const entry = parse(line);
+    if (entry) this.entries.push(entry);
+    else this.problems.push(`E122: not a JSON log line with ${NEEDED_FIELDS.join(', ')}: ${line}`);
+  }
+}
+
+/** All of a log that is there now: { entries, problems }. */
+export function readLog(file) {
+  return new JsonLog(file).read();
 }
 
 /** A sanitizer's report in TEXT, or null. */

@@ -29,7 +29,7 @@ export function testFolder() {
   return folder;
 }
 
-/** A test failed: leave everything where it is, for looking at. */
+/** The gate found something: leave everything where it is, for looking at. */
 export function keepFolder(wanted = true) {
   keep = wanted;
 }
@@ -80,8 +80,10 @@ after(async () => {
   await (await redis)?.stop();
   const server = await postgres;
   await server?.stop();
-  if (keep || !folder) {
-    if (folder) process.stderr.write(`kept for looking at: ${folder}\n`);
+  if (!folder) return;
+  // The test runner has set the exit code by now when any test of this file failed.
+  if (keep || process.exitCode) {
+    process.stderr.write(`kept for looking at: ${folder}\n`);
     return;
   }
   server?.remove();

@@ -20,7 +20,7 @@ import { DAEMONS, programPath, Site } from '../../deploy/local/site.js';
 import { eventually } from '../../deploy/local/wait.js';
 import { openTransactions, problemsOf } from './gate.js';
 import { request } from './http.js';
-import { readLog } from './logs.js';
+import { JsonLog } from './logs.js';
 import { Mailbox } from './mail.js';
 import { databaseName, slug } from './names.js';
 import { FaultProxy } from './proxy.js';
@@ -240,10 +240,12 @@ export class World {
 export class Running {
   #world;
   #run;
+  #log;
 
   constructor(world, run) {
     this.#world = world;
     this.#run = run;
+    this.#log = new JsonLog(run.log);
   }
 
   get child() {
@@ -274,7 +276,7 @@ export class Running {
 
   /** Its log entries so far (all runs of a process that share a log file have one each). */
   log() {
-    return readLog(this.#run.log).entries;
+    return this.#log.read().entries;
   }
 
   /** Waits for a log entry whose event matches, after the first SKIP entries. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createWorld } from '../harness/world.js';
-import { beginSignIn, forgeToken, newMember, signal } from './support/core.js';
+import { beginSignIn, forgeToken, newMember, readMail, signal } from './support/core.js';
 
 const SETTINGS = { SIGNAL_QUOTA: 1000 };
 const AWAY = [/^health\./, /^request\./, /^revocations\./, /^housekeeping\./, /^relay\./, /^database\./, /^idempotency\./, /^bus\./];
@@ -155,4 +155,39 @@ test('E53: ten thousand health calls cost the database next to nothing', async (
   const seconds = (Date.now() - begun) / 1000;
   const spent = (await count()) - before;
   assert.ok(spent <= 10 * (seconds + 3), `${spent} transactions in ${seconds} s`);
+});
+
+test('N12 E95: killed at core.after_revoke: a logout that was not answered holds all the same', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: SETTINGS, fault: 'core.after_revoke' });
+  const token = await forgeToken(world, await newMember(world));
+  assert.equal((await signal(world, core, token)).status, 200);
+  await assert.rejects(core.request('/api/auth/logout', { method: 'POST', token }));
+  await core.ends('fault');
+  const anew = await world.start('core', { settings: SETTINGS });
+  assert.equal((await signal(world, anew, token)).status, 401);
+});
+
+test('N12 E54 E56: killed at core.after_login and core.after_session: the mail goes out, and who was cut off begins again', async (t) => {
+  const world = await createWorld(t);
+  const member = await newMember(world);
+  await world.start('notify');
+  const first = await world.start('core', { settings: SETTINGS, fault: 'core.after_login' });
+  await assert.rejects(beginSignIn(first, member));
+  await first.ends('fault');
+  const second = await world.start('core', { settings: SETTINGS, fault: 'core.after_session' });
+  const { token } = await readMail(world, member);
+  const use = (core, link) => core.request('/api/auth/verify', { method: 'POST', body: { token: link } });
+  await assert.rejects(use(second, token));
+  await second.ends('fault');
+  const third = await world.start('core', { settings: SETTINGS });
+  assert.equal((await use(third, token)).status, 401, 'the link is used up');
+  await beginSignIn(third, member);
+  const { token: again } = await readMail(world, member, 2);
+  const answer = await use(third, again);
+  assert.equal(answer.status, 200);
+  world.canary('session token', answer.json.token);
+  const { rows: [{ sessions, audits }] } = await world.sql.query(
+    "SELECT (SELECT count(*)::int FROM core.sessions) AS sessions, (SELECT count(*)::int FROM core.audit_log WHERE event_type = 'verify') AS audits");
+  assert.deepEqual([sessions, audits], [2, 2], 'each session has its audit entry, the lost one too');
 });

@@ -31,7 +31,7 @@ const FORBIDDEN = {
     'UPDATE anchor.checkpoints SET size = 1', 'DELETE FROM anchor.checkpoints', 'INSERT INTO anchor.entries VALUES (0, 0, \'\\x\')',
     'UPDATE anchor.entries SET leaf_index = 1', 'UPDATE core.signals SET channel = \'sms\'', 'DELETE FROM core.signals', 'TRUNCATE core.signals',
     'UPDATE core.audit_log SET actor = \'x\'', 'DELETE FROM core.audit_log', 'UPDATE pay.transfers SET amount = 2', 'UPDATE pay.accounts SET balance = 9',
-    'SELECT * FROM vault.contacts', 'SELECT * FROM vault.messages', 'DELETE FROM bus.outbox', 'UPDATE core.members SET zone = \'UTC\'',
+    'SELECT * FROM vault.contacts', 'SELECT * FROM vault.messages', 'DELETE FROM bus.outbox', 'INSERT INTO bus.outbox (topic, payload) VALUES (\'mail.login\', \'{}\')', 'UPDATE core.members SET zone = \'UTC\'',
     'SELECT * FROM core.logins', 'CREATE TABLE core.mine (x int)', 'ALTER TABLE core.signals DISABLE TRIGGER ALL', 'SET session_replication_role = replica',
   ],
   eldersafe_notify: [

@@ -170,15 +170,31 @@ test('E35, E12: with the tier stopped, static files still answer', async (t) => 
   assert.match(asset.text, /^User-agent/);
 });
 
-for (const method of ['GET', 'POST']) {
-  test(`E13, J12.5: a ${method} during a restart waits for the tier instead of failing`, async () => {
-    await eventually('the tier is in rotation', async () => (await ask('api', '/')).status === 200);
-    await tier.stop();
-    const waiting = ask('api', '/waited', { method });
-    await tier.start();
-    assert.equal((await waiting).json.url, '/waited');
-  });
-}
+test('E13, J12.5: reading waits for a tier that restarts instead of failing', async () => {
+  await tier.stop();
+  const waiting = [1, 2, 3].map((number) => ask('api', `/waited-${number}`));
+  await eventually('the edge has noticed', () => edge.child.printed().includes('connection refused'));
+  await tier.start();
+  const answers = await Promise.all(waiting);
+  assert.deepEqual(answers.map(({ json }) => json.url), ['/waited-1', '/waited-2', '/waited-3']);
+});
+
+test('E13, E133: a write during a restart is done, or refused with Retry-After so that the client repeats it', async () => {
+  await tier.stop();
+  const first = ask('api', '/api/signal', { method: 'POST' });
+  await tier.start();
+  const answers = [await first];
+  const done = await eventually('the write is done', async () => {
+    if (answers.at(-1).status === 200) return answers.at(-1);
+    answers.push(await ask('api', '/api/signal', { method: 'POST' }));
+    return null;
+  }, { timeout: 3_000, every: 100 });
+  assert.equal(done.json.url, '/api/signal');
+  for (const answer of answers.slice(0, -1)) {
+    assert.ok([502, 503].includes(answer.status), String(answer.status));
+    assert.equal(answer.headers['retry-after'], '2');
+  }
+});
 
 test('E34, FE26: a tier that says it is not ready is out within 10 s and back within 10 s', async () => {
   tier.ready = false;

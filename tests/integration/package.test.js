@@ -5,9 +5,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
+import { request } from '../../deploy/local/http.js';
 import { newKey, publicKeyOf } from '../../deploy/local/keys.js';
-import { buildFolder, DAEMONS, REPOSITORY } from '../../deploy/local/site.js';
+import { freePort } from '../../deploy/local/ports.js';
+import { Child } from '../../deploy/local/process.js';
+import { buildFolder, DAEMONS, programPath, REPOSITORY } from '../../deploy/local/site.js';
 import { testFolder } from '../harness/servers.js';
+import { createWorld } from '../harness/world.js';
 
 const UNITS = 'usr/lib/systemd/system';
 const PACKAGE = path.join(REPOSITORY, 'deploy/package');
@@ -116,6 +120,26 @@ test('E124: the Debian package holds the same files and depends on the libraries
   for (const wanted of ['./usr/bin/eldersafectl', `./${UNITS}/eldersafe-core.service`, './usr/share/eldersafe/migrations/roles.sql', './etc/eldersafe/core.env']) {
     assert.ok(names.includes(wanted), wanted);
   }
+});
+
+test('J12.5: the core serves on the socket of its unit, under the name that the unit gives it', async (t) => {
+  const socket = readFileSync(path.join(root, UNITS, 'eldersafe-core.socket'), 'utf8');
+  const [, name] = socket.match(/^FileDescriptorName=(.*)$/m);
+  const world = await createWorld(t);
+  const port = await freePort();
+  const at = { folder: world.folder, name: 'activated', listen: '127.0.0.1:1', metrics: '127.0.0.1:0' }; // port 1: nobody may take that
+  const settings = Object.entries(world.site.settings('core', at)).map(([option, value]) => `--setenv=ELDERSAFE_${option}=${value}`);
+  const child = new Child({
+    name: 'socket activation',
+    command: ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, `--fdname=${name}`, ...settings, programPath(DAEMONS.core.program)],
+    output: path.join(world.folder, 'activated.out'),
+  });
+  t.after(() => child.stop());
+  await child.waitForLine(/Listening on/);
+  const { status } = await request(`http://127.0.0.1:${port}/health/ready`); // starts it, and waits in the backlog
+  assert.equal(status, 200);
+  assert.equal(JSON.parse(readFileSync(path.join(world.folder, 'activated.ready'), 'utf8')).listen, `127.0.0.1:${port}`);
+  assert.equal((await child.stop()).code, 0);
 });
 
 // Decided before anything starts: a machine without systemd's tools cannot ask them.

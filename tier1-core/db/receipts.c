@@ -96,17 +96,19 @@ struct es_tile_store receipts_tiles(struct es_db *db)
 }
 
 /* From the block backwards by its parent's hash (bytes 5..36 of a header), so that only headers of
- * that block's own chain are taken, whatever else shares their height. */
+ * that block's own chain are taken, whatever else shares their height. At most RECEIPT_HEADERS_MAX:
+ * the limit stands before the walk, or one request could walk the whole chain. */
 const struct es_db_statement receipts_headers_statement = {
     .name = "receipts_headers",
-    .params = "ix",
+    .params = "ixi",
     .sql = "WITH RECURSIVE chain AS ("
-           " SELECT height, header FROM anchor.headers WHERE block_hash = $2 AND height >= $1"
+           " SELECT height, header FROM anchor.headers WHERE block_hash = $2"
+           "  AND height >= $1 AND height - $1 < $3"
            " UNION ALL"
            " SELECT h.height, h.header FROM chain c JOIN anchor.headers h"
            "  ON h.block_hash = substring(c.header FROM 5 FOR 32)"
            " WHERE c.height > $1 AND h.height = c.height - 1"
-           ") SELECT height, header FROM chain ORDER BY height LIMIT 20000",
+           ") SELECT height, header FROM chain ORDER BY height",
 };
 
 enum es_db_result receipts_headers(struct es_db *db, int64_t from, const unsigned char *block_hash,
@@ -114,8 +116,8 @@ enum es_db_result receipts_headers(struct es_db *db, int64_t from, const unsigne
                                    size_t *ret_count)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
-    enum es_db_result result =
-        es_db_run(db, &receipts_headers_statement, &rows, from, block_hash, (size_t)32);
+    enum es_db_result result = es_db_run(db, &receipts_headers_statement, &rows, from, block_hash,
+                                         (size_t)32, (int64_t)RECEIPT_HEADERS_MAX);
     if (result != ES_DB_OK) {
         return result;
     }

@@ -15,8 +15,11 @@ enum es_db_result receipts_read(struct es_db *db, int64_t leaf_id, struct es_are
 /* A read-only tile store over anchor.tiles; CONTEXT of its functions is DB. */
 struct es_tile_store receipts_tiles(struct es_db *db);
 
-/* Headers of the best chain we know from HEIGHT FROM to TO, ascending, 80 bytes each, in ARENA;
- * *RET_COUNT is 0 when one of them is missing or they do not link. */
+#define RECEIPT_HEADERS_MAX 20000 /* most headers that one receipt carries: 1.6 MB */
+
+/* Headers from height FROM to the block BLOCK_HASH, ascending, 80 bytes each, in ARENA; *RET_COUNT
+ * is 0 when the chain we hold does not reach back that far, or they were more than
+ * RECEIPT_HEADERS_MAX. */
 enum es_db_result receipts_headers(struct es_db *db, int64_t from, const unsigned char *block_hash,
                                    struct es_arena *arena, const unsigned char **ret_headers,
                                    size_t *ret_count) ES_MUST_CHECK;

@@ -64,23 +64,21 @@ enum es_db_result sessions_of(struct es_db *db, int64_t member_id, struct es_are
 }
 
 /* Ending a session is one statement, so it is whole or not at all. */
-#define END_SESSION_SQL(condition)                                                                 \
-    "WITH ended AS ("                                                                              \
-    " UPDATE core.sessions SET revoked_at = now()"                                                 \
-    " WHERE member_id = $1 AND " condition " AND revoked_at IS NULL AND expires_at > now()"        \
-    " RETURNING session_id, token_hash, expires_at"                                                \
-    "), revoked AS ("                                                                              \
-    " INSERT INTO core.revocations (token_hash, expires_at)"                                       \
-    " SELECT token_hash, expires_at FROM ended ON CONFLICT (token_hash) DO NOTHING"                \
-    "), audited AS ("                                                                              \
-    " INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"                 \
-    " SELECT $1, 'logout', $3, $4, jsonb_build_object('session', session_id::text) FROM ended"     \
-    ") SELECT token_hash FROM ended"
-
 const struct es_db_statement sessions_end_statement = {
     .name = "sessions_end",
     .params = "iitu",
-    .sql = END_SESSION_SQL("session_id = $2"),
+    .sql = "WITH ended AS ("
+           " UPDATE core.sessions SET revoked_at = now()"
+           " WHERE member_id = $1 AND session_id = $2 AND revoked_at IS NULL AND expires_at > now()"
+           " RETURNING session_id, token_hash, expires_at"
+           "), revoked AS ("
+           " INSERT INTO core.revocations (token_hash, expires_at)"
+           " SELECT token_hash, expires_at FROM ended ON CONFLICT (token_hash) DO NOTHING"
+           "), audited AS ("
+           " INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"
+           " SELECT $1, 'logout', $3, $4, jsonb_build_object('session', session_id::text)"
+           " FROM ended"
+           ") SELECT token_hash FROM ended",
 };
 
 enum es_db_result sessions_end(struct es_db *db, int64_t member_id, int64_t session_id,
@@ -98,19 +96,26 @@ enum es_db_result sessions_end(struct es_db *db, int64_t member_id, int64_t sess
     return result;
 }
 
+/* Everything hangs on the revocation, not on the session's row: a database restored from a backup
+ * may lack the row, and the token is good without it. */
 const struct es_db_statement sessions_end_token_statement = {
     .name = "sessions_end_token",
-    .params = "ixtu",
-    .sql = END_SESSION_SQL("token_hash = $2"),
+    .params = "ixztu",
+    .sql = "WITH ended AS ("
+           " UPDATE core.sessions SET revoked_at = now()"
+           " WHERE member_id = $1 AND token_hash = $2 AND revoked_at IS NULL RETURNING session_id"
+           "), revoked AS ("
+           " INSERT INTO core.revocations (token_hash, expires_at) VALUES ($2, $3)"
+           " ON CONFLICT (token_hash) DO NOTHING RETURNING token_hash"
+           ") INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"
+           " SELECT $1, 'logout', $4, $5,"
+           "  jsonb_build_object('session', (SELECT session_id::text FROM ended)) FROM revoked",
 };
 
-enum es_db_result sessions_end_token(struct es_db *db, int64_t member_id,
-                                     const unsigned char *token_hash, const char *actor,
-                                     const unsigned char *request_id)
+enum es_db_result sessions_end_token(struct es_db *db, const struct session_end *end)
 {
-    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
-    return es_db_one(db, &sessions_end_token_statement, &rows, member_id, token_hash, (size_t)16,
-                     actor, request_id);
+    return es_db_run(db, &sessions_end_token_statement, NULL, end->member_id, end->token_hash,
+                     (size_t)16, end->expires_us, end->actor, end->request_id);
 }
 
 const struct es_db_statement sessions_revocations_statement = {

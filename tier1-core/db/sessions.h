@@ -42,10 +42,17 @@ enum es_db_result sessions_end(struct es_db *db, int64_t member_id, int64_t sess
                                const char *actor, const unsigned char *request_id,
                                unsigned char ret_hash[16]) ES_MUST_CHECK;
 
-/* The same for the session that TOKEN_HASH names. */
-enum es_db_result sessions_end_token(struct es_db *db, int64_t member_id,
-                                     const unsigned char *token_hash, const char *actor,
-                                     const unsigned char *request_id) ES_MUST_CHECK;
+struct session_end {
+    int64_t member_id;
+    const unsigned char *token_hash; /* 16 bytes */
+    int64_t expires_us;              /* of the token: how long its revocation is needed */
+    const char *actor;
+    const unsigned char *request_id; /* 16 bytes */
+};
+
+/* Revoke a token of its caller, whether or not its session's row is there, mark that row, write the
+ * audit row. A token revoked before stays so. */
+enum es_db_result sessions_end_token(struct es_db *db, const struct session_end *end) ES_MUST_CHECK;
 
 /* Call EACH for every revoked token that has not expired. */
 enum es_db_result sessions_each_revocation(struct es_db *db,

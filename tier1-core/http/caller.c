@@ -10,16 +10,22 @@
 #include <string.h>
 #include <strings.h>
 
-#define BEARER "Bearer "
+#define BEARER        "Bearer "
+#define OPAQUE_ORIGIN "null" /* also of a form on a page with Referrer-Policy: no-referrer */
 
 bool caller_same_site(const struct es_request *request, const struct app *app)
 {
     const char *origin = es_request_header(request, "Origin");
     const char *site = es_request_header(request, "Sec-Fetch-Site");
-    if (origin != NULL) {
-        return strcmp(origin, app->config.public_url) == 0;
+    bool said_ours =
+        site != NULL && (strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0);
+    if (site != NULL && !said_ours) {
+        return false;
     }
-    return site == NULL || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
+    if (origin != NULL && strcmp(origin, OPAQUE_ORIGIN) == 0) {
+        return said_ours;
+    }
+    return origin == NULL || strcmp(origin, app->config.public_url) == 0;
 }
 
 static bool is_write(const struct es_request *request)

@@ -33,5 +33,6 @@ const struct caller *caller_find(struct es_request *request, struct app *app) ES
 const struct caller *caller_of(const struct es_request *request);
 
 /* True when a browser sent this write from our own pages, or it is no browser. Browsers say Origin
- * (or Sec-Fetch-Site) with every POST; what they say must be us. */
+ * with every POST, today's Sec-Fetch-Site as well; whatever they say must be us. A page without
+ * referrers has the Origin "null" (Fetch standard), so then Sec-Fetch-Site must be there. */
 bool caller_same_site(const struct es_request *request, const struct app *app) ES_MUST_CHECK;

@@ -8,6 +8,11 @@
 
 #define HTML_TYPE "text/html; charset=utf-8"
 
+/* In place of the header's no-referrer, under which a form says "Origin: null" and a browser
+ * without Sec-Fetch-Site could not sign in. This one tells the origin alone: never the link's
+ * token. */
+#define REFERRER_POLICY "<meta name=\"referrer\" content=\"strict-origin\">"
+
 static const char style[] =
     "body{font:1.4rem/1.5 sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem}"
     "input,button{font:inherit;padding:.6rem;width:100%;box-sizing:border-box;margin:.3rem 0 1rem}"
@@ -38,12 +43,12 @@ static void page(struct es_request *request, unsigned status, const char *title,
                  const char *content)
 {
     struct es_buf body = ES_BUF_INIT;
-    es_buf_printf(&body,
-                  "<!doctype html><html lang=\"da\"><head><meta charset=\"utf-8\">"
-                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                  "<meta name=\"referrer\" content=\"no-referrer\">"
-                  "<title>%s</title><style>%s</style></head><body><h1>%s</h1>%s</body></html>",
-                  title, style, title, content);
+    es_buf_printf(
+        &body,
+        "<!doctype html><html lang=\"da\"><head><meta charset=\"utf-8\">"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">" REFERRER_POLICY
+        "<title>%s</title><style>%s</style></head><body><h1>%s</h1>%s</body></html>",
+        title, style, title, content);
     add_policy(request);
     es_respond_header(request, "Cache-Control", "no-store");
     es_respond(request, status, HTML_TYPE, &body);

@@ -67,12 +67,15 @@ static bool read_identity(struct es_request *request, const struct app *app,
     return true;
 }
 
+/* The limit is the pair's: who knows an address but not its number must not be able to lock the
+ * member out. What one address gets in mails is limited by the database function. */
 static bool within_limit(struct es_request *request, const struct app *app, struct worker *worker,
                          const struct identity *identity)
 {
     const struct es_rate *rate = &login_identity_rate;
-    char key[2 * ES_LOOKUP_SIZE + 1];
-    sodium_bin2hex(key, sizeof(key), identity->email_hash, sizeof(identity->email_hash));
+    char key[2 * sizeof(*identity) + 1];
+    _Static_assert(sizeof(*identity) == 2 * ES_LOOKUP_SIZE, "the two hashes and nothing else");
+    sodium_bin2hex(key, sizeof(key), (const unsigned char *)identity, sizeof(*identity));
     struct es_rate_verdict verdict =
         es_limiter_take(app->limiter, worker->redis, rate, key, strlen(key), NULL);
     if (!verdict.allowed) {

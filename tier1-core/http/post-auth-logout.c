@@ -1,4 +1,5 @@
 /* POST /api/auth/logout: end the session that calls. */
+#include "common/base/clock.h"
 #include "common/daemon/fault.h"
 #include "common/http/problem.h"
 #include "tier1-core/app.h"
@@ -12,9 +13,14 @@ void post_auth_logout(struct es_request *request, void *app_, void *worker_)
     struct worker *worker = worker_;
     const struct caller *caller = caller_of(request);
     enum es_db_result result =
-        sessions_end_token(worker->db, caller->claims.member_id, caller->token_hash, caller->actor,
-                           es_request_id_bytes(request));
-    if (result != ES_DB_OK && result != ES_DB_NO_ROW) {
+        sessions_end_token(worker->db, &(struct session_end){
+                                           .member_id = caller->claims.member_id,
+                                           .token_hash = caller->token_hash,
+                                           .expires_us = caller->claims.expires_at_s * ES_US_PER_S,
+                                           .actor = caller->actor,
+                                           .request_id = es_request_id_bytes(request),
+                                       });
+    if (result != ES_DB_OK) {
         es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
         return;
     }

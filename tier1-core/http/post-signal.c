@@ -52,6 +52,9 @@ static bool read_facts(struct es_request *request, const struct app *app,
     switch (
         signal_check_time(ret_facts->at_us, ret_facts->received_us, app->config.signal_max_age_s)) {
     case SIGNAL_TIME_OK:
+        if (ret_facts->at_us > ret_facts->received_us) { /* a clock that runs ahead a little: the */
+            ret_facts->at_us = ret_facts->received_us;   /* signal is of now, not of tomorrow */
+        }
         return true;
     case SIGNAL_TIME_FUTURE:
         es_respond_problem(request, ES_PROBLEM_INVALID_REQUEST, "at lies in the future");
@@ -177,6 +180,7 @@ void post_signal(struct es_request *request, void *app_, void *worker)
         return;
     }
     struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+    job->admitted = true; /* admit() has applied the limit */
     job->done = waiter_done;
     job->context = &waiter;
     if (!lanes_submit(app->lanes, job)) {

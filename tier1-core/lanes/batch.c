@@ -30,13 +30,22 @@ static size_t apply_limit(const struct batch_tools *tools, struct lane_job **job
 {
     int64_t *keys = es_arena_alloc(tools->arena, count * sizeof(*keys));
     struct es_rate_verdict *verdicts = es_arena_alloc(tools->arena, count * sizeof(*verdicts));
+    size_t asked = 0;
     for (size_t i = 0; i < count; i++) {
-        keys[i] = jobs[i]->member_id;
+        if (!jobs[i]->admitted) {
+            keys[asked++] = jobs[i]->member_id;
+        }
     }
-    es_limiter_take_many(tools->limiter, tools->redis, tools->rate, keys, count, verdicts);
+    if (asked > 0) {
+        es_limiter_take_many(tools->limiter, tools->redis, tools->rate, keys, asked, verdicts);
+    }
+    size_t next = 0;
     for (size_t i = 0; i < count; i++) {
-        jobs[i]->rate = verdicts[i];
-        jobs[i]->verdict = verdicts[i].allowed ? LANE_ACCEPTED : LANE_LIMITED;
+        if (!jobs[i]->admitted) {
+            jobs[i]->rate = verdicts[next++];
+        }
+        bool allowed = jobs[i]->admitted || jobs[i]->rate.allowed;
+        jobs[i]->verdict = allowed ? LANE_ACCEPTED : LANE_LIMITED;
     }
     return keep_accepted(jobs, count);
 }
@@ -61,54 +70,96 @@ static bool recall_member(const struct batch_tools *tools, struct lane_job *job,
     return true;
 }
 
-/* Read the members in IDS from the database into the lane's memory. */
+static int compare_members(const void *a, const void *b)
+{
+    const struct lane_member *first = a;
+    const struct lane_member *second = b;
+    return (first->member_id > second->member_id) - (first->member_id < second->member_id);
+}
+
+static struct lane_member member_of_row(const struct batch_tools *tools,
+                                        const struct signal_member *row, int64_t now_s)
+{
+    const struct es_zone *zone = es_zones_get(tools->zones, row->zone);
+    if (es_bug_on(zone == NULL, "a member's time zone is unknown")) {
+        zone = es_zones_get(tools->zones, ES_DAY_DEFAULT_ZONE);
+    }
+    return (struct lane_member){
+        .member_id = row->member_id,
+        .reward_account = row->reward_account,
+        .zone = zone,
+        .known_until_s = now_s + MEMBERS_TTL_S,
+    };
+}
+
+/* Read the members in IDS from the database, into the lane's memory and into *RET_MEMBERS, sorted:
+ * the memory may let go of one member of a batch for another of it. */
 static enum es_db_result learn_members(const struct batch_tools *tools, const int64_t *ids,
-                                       size_t count, int64_t now_s)
+                                       size_t count, int64_t now_s,
+                                       struct lane_member **ret_members, size_t *ret_count)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     struct signal_member *found = NULL;
     size_t found_count = 0;
     enum es_db_result result =
         signals_find_members(tools->db, ids, count, tools->arena, &found, &found_count, &rows);
-    for (size_t i = 0; result == ES_DB_OK && i < found_count; i++) {
-        const struct es_zone *zone = es_zones_get(tools->zones, found[i].zone);
-        if (es_bug_on(zone == NULL, "a member's time zone is unknown")) {
-            zone = es_zones_get(tools->zones, ES_DAY_DEFAULT_ZONE);
-        }
-        lane_members_put(tools->members, &(struct lane_member){
-                                             .member_id = found[i].member_id,
-                                             .reward_account = found[i].reward_account,
-                                             .zone = zone,
-                                             .known_until_s = now_s + MEMBERS_TTL_S,
-                                         });
+    if (result != ES_DB_OK) {
+        return result;
     }
-    return result;
+    struct lane_member *members = es_arena_alloc(tools->arena, found_count * sizeof(*members));
+    for (size_t i = 0; i < found_count; i++) {
+        members[i] = member_of_row(tools, &found[i], now_s);
+        lane_members_put(tools->members, &members[i]);
+    }
+    qsort(members, found_count, sizeof(*members), compare_members);
+    *ret_members = members;
+    *ret_count = found_count;
+    return ES_DB_OK;
 }
 
-/* Give every job its zone and reward account; returns how many go on. */
-static size_t find_members(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
+/* Those of JOBS that have no zone yet are among the COUNT sorted MEMBERS, or unknown. */
+static void assign_members(struct lane_job **jobs, size_t job_count,
+                           const struct lane_member *members, size_t count)
+{
+    for (size_t i = 0; i < job_count; i++) {
+        struct lane_member key = {.member_id = jobs[i]->member_id};
+        const struct lane_member *member = NULL;
+        if (jobs[i]->zone != NULL) {
+            continue;
+        }
+        member = bsearch(&key, members, count, sizeof(*members), compare_members);
+        if (member == NULL) {
+            jobs[i]->verdict = LANE_NO_MEMBER;
+        } else {
+            jobs[i]->zone = member->zone;
+            jobs[i]->reward_account = member->reward_account;
+        }
+    }
+}
+
+/* Give every job its zone and reward account, and those of nobody their verdict. */
+static enum es_db_result find_members(const struct batch_tools *tools, struct lane_job **jobs,
+                                      size_t count)
 {
     int64_t now_s = es_clock_mono_us() / ES_US_PER_S;
     int64_t *unknown = es_arena_alloc(tools->arena, count * sizeof(*unknown));
     size_t unknown_count = 0;
+    struct lane_member *learnt = NULL;
+    size_t learnt_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!recall_member(tools, jobs[i], now_s)) {
             unknown[unknown_count++] = jobs[i]->member_id;
         }
     }
     if (unknown_count == 0) {
-        return count;
+        return ES_DB_OK;
     }
-    if (learn_members(tools, unknown, unknown_count, now_s) != ES_DB_OK) {
-        set_all(jobs, count, LANE_UNAVAILABLE);
-        return 0;
+    enum es_db_result result =
+        learn_members(tools, unknown, unknown_count, now_s, &learnt, &learnt_count);
+    if (result == ES_DB_OK) {
+        assign_members(jobs, count, learnt, learnt_count);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (jobs[i]->zone == NULL && !recall_member(tools, jobs[i], now_s)) {
-            jobs[i]->verdict = LANE_NO_MEMBER;
-        }
-    }
-    return keep_accepted(jobs, count);
+    return result;
 }
 
 /* --- order ---------------------------------------------------------------------------------- */
@@ -126,6 +177,14 @@ static int compare_jobs(const void *a, const void *b)
     const struct lane_job *first = *(struct lane_job *const *)a;
     const struct lane_job *second = *(struct lane_job *const *)b;
     return compare_keys(first->member_id, first->day, second->member_id, second->day);
+}
+
+static int compare_rounds(const void *a, const void *b)
+{
+    const struct lane_job *first = *(struct lane_job *const *)a;
+    const struct lane_job *second = *(struct lane_job *const *)b;
+    int order = (first->round > second->round) - (first->round < second->round);
+    return order != 0 ? order : compare_jobs(a, b);
 }
 
 static int compare_outcomes(const void *a, const void *b)
@@ -255,9 +314,16 @@ static enum es_db_result find_earlier(const struct batch_tools *tools, struct la
     return result;
 }
 
+static bool is_refusal(enum es_db_result result)
+{
+    return result == ES_DB_CHECK || result == ES_DB_UNIQUE || result == ES_DB_BUG ||
+           result == ES_DB_DENIED;
+}
+
 /* Write COUNT sorted jobs. What no retry can help is written in halves, so that one signal that
  * the database refuses does not take its neighbours with it. */
-static void write_jobs(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
+static enum es_db_result write_jobs(const struct batch_tools *tools, struct lane_job **jobs,
+                                    size_t count)
 {
     size_t without = 0;
     enum es_db_result result = append(tools, jobs, count, &without);
@@ -265,15 +331,15 @@ static void write_jobs(const struct batch_tools *tools, struct lane_job **jobs, 
         result = find_earlier(tools, jobs, count, without);
     }
     if (result == ES_DB_OK) {
-        return;
+        return ES_DB_OK;
     }
-    bool refused = result == ES_DB_CHECK || result == ES_DB_UNIQUE || result == ES_DB_BUG;
-    if (refused && count > 1) {
-        write_jobs(tools, jobs, count / 2);
-        write_jobs(tools, jobs + count / 2, count - count / 2);
-        return;
+    if (is_refusal(result) && count > 1) {
+        size_t half = count / 2;
+        enum es_db_result first = write_jobs(tools, jobs, half);
+        enum es_db_result second = write_jobs(tools, jobs + half, count - half);
+        return first != ES_DB_OK ? first : second;
     }
-    if (refused) {
+    if (is_refusal(result)) {
         es_log(ES_LOG_BROKEN, "signal.refused_by_database",
                es_f_text("sqlstate", es_db_sqlstate(tools->db)),
                es_f_text("constraint", es_db_constraint(tools->db)));
@@ -283,20 +349,55 @@ static void write_jobs(const struct batch_tools *tools, struct lane_job **jobs, 
             jobs[i]->verdict = LANE_UNAVAILABLE;
         }
     }
+    return result;
 }
 
-void batch_run(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
+/* One statement can change a member's liveness only once, so it takes one day of each member. JOBS
+ * is sorted: who has signals of several days among them is in as many rounds, the oldest first. */
+static void number_rounds(struct lane_job **jobs, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (jobs[i]->member_id == jobs[i - 1]->member_id) {
+            jobs[i]->round = jobs[i - 1]->round + (jobs[i]->day != jobs[i - 1]->day);
+        }
+    }
+}
+
+static enum es_db_result write_rounds(const struct batch_tools *tools, struct lane_job **jobs,
+                                      size_t count)
+{
+    enum es_db_result worst = ES_DB_OK;
+    qsort(jobs, count, sizeof(*jobs), compare_jobs);
+    number_rounds(jobs, count);
+    qsort(jobs, count, sizeof(*jobs), compare_rounds);
+    for (size_t begin = 0, end = 0; begin < count; begin = end) {
+        while (end < count && jobs[end]->round == jobs[begin]->round) {
+            end++;
+        }
+        if (worst == ES_DB_UNAVAILABLE) { /* one deadline is enough */
+            set_all(jobs + begin, end - begin, LANE_UNAVAILABLE);
+            continue;
+        }
+        enum es_db_result result = write_jobs(tools, jobs + begin, end - begin);
+        worst = result != ES_DB_OK ? result : worst;
+    }
+    return worst;
+}
+
+bool batch_run(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
 {
     size_t going = apply_limit(tools, jobs, count);
-    if (going > 0) {
-        going = find_members(tools, jobs, going);
-    }
     if (going == 0) {
-        return;
+        return true;
     }
+    enum es_db_result result = find_members(tools, jobs, going);
+    if (result != ES_DB_OK) {
+        set_all(jobs, going, LANE_UNAVAILABLE);
+        return result != ES_DB_UNAVAILABLE;
+    }
+    going = keep_accepted(jobs, going);
     for (size_t i = 0; i < going; i++) {
         jobs[i]->day = es_day_of(jobs[i]->zone, tools->day_start_minutes, jobs[i]->facts.at_us);
     }
-    qsort(jobs, going, sizeof(*jobs), compare_jobs);
-    write_jobs(tools, jobs, going);
+    return write_rounds(tools, jobs, going) != ES_DB_UNAVAILABLE;
 }

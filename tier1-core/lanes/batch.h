@@ -21,5 +21,6 @@ struct batch_tools {
     int32_t day_start_minutes;
 };
 
-/* Give every one of COUNT jobs its verdict. JOBS is reordered. Calls no done(). */
-void batch_run(const struct batch_tools *tools, struct lane_job **jobs, size_t count);
+/* Give every one of COUNT jobs its verdict. JOBS is reordered.
+ * Calls no done(). False when the database did not answer. */
+bool batch_run(const struct batch_tools *tools, struct lane_job **jobs, size_t count);

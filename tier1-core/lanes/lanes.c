@@ -76,11 +76,25 @@ static void linger(struct lane *lane, int64_t linger_us)
     }
 }
 
+/* The oldest jobs, at most a batch of them, into JOBS. The lock is held. */
+static size_t pop(struct lane *lane, struct lane_job **jobs)
+{
+    size_t count = 0;
+    while (lane->first != NULL && count < LANE_BATCH_MAX) {
+        jobs[count++] = lane->first;
+        lane->first = lane->first->next;
+    }
+    lane->waiting -= count;
+    if (lane->first == NULL) {
+        lane->last = NULL;
+    }
+    return count;
+}
+
 /* Take what waits into JOBS; 0 when the lane is to end. LAST_COUNT is the batch before. */
 static size_t take(struct lane *lane, struct lane_job **jobs, size_t last_count)
 {
     int64_t linger_us = lane->lanes->app->config.lane_linger_us;
-    size_t count = 0;
     pthread_mutex_lock(&lane->lock);
     while (lane->waiting == 0 && !lane->stopping) {
         pthread_cond_wait(&lane->work, &lane->lock);
@@ -88,14 +102,7 @@ static size_t take(struct lane *lane, struct lane_job **jobs, size_t last_count)
     if (last_count >= LINGER_FROM && lane->waiting < LANE_BATCH_MAX && linger_us > 0) {
         linger(lane, linger_us);
     }
-    while (lane->first != NULL && count < LANE_BATCH_MAX) {
-        jobs[count++] = lane->first;
-        lane->first = lane->first->next;
-        lane->waiting--;
-    }
-    if (lane->first == NULL) {
-        lane->last = NULL;
-    }
+    size_t count = pop(lane, jobs);
     pthread_mutex_unlock(&lane->lock);
     return count;
 }
@@ -118,17 +125,42 @@ static void count_batch(struct app *app, struct lane_job **jobs, size_t count)
     es_metric_observe(app->metrics, METRIC_LANE_BATCH, (double)count);
 }
 
+static void finish(struct app *app, struct lane_job **jobs, size_t count)
+{
+    count_batch(app, jobs, count);
+    for (size_t i = 0; i < count; i++) {
+        jobs[i]->done(jobs[i]);
+    }
+}
+
+/* The database did not answer: what queued up meanwhile has waited as long as it may. */
+static void give_up_waiting(struct lane *lane, struct lane_job **jobs)
+{
+    pthread_mutex_lock(&lane->lock);
+    size_t left = lane->waiting; /* not those who come while these are answered */
+    pthread_mutex_unlock(&lane->lock);
+    while (left > 0) {
+        pthread_mutex_lock(&lane->lock);
+        size_t count = pop(lane, jobs);
+        pthread_mutex_unlock(&lane->lock);
+        for (size_t i = 0; i < count; i++) {
+            jobs[i]->verdict = LANE_UNAVAILABLE;
+        }
+        finish(lane->lanes->app, jobs, count);
+        left -= count < left ? count : left;
+    }
+}
+
 static void run_lane(struct lane *lane, const struct batch_tools *tools)
 {
-    struct app *app = lane->lanes->app;
     struct lane_job *jobs[LANE_BATCH_MAX];
     size_t count = 0;
     while ((count = take(lane, jobs, count)) > 0) {
         atomic_store(&lane->busy_since_us, es_clock_mono_us());
-        batch_run(tools, jobs, count);
-        count_batch(app, jobs, count);
-        for (size_t i = 0; i < count; i++) {
-            jobs[i]->done(jobs[i]);
+        bool answered = batch_run(tools, jobs, count);
+        finish(lane->lanes->app, jobs, count);
+        if (!answered) {
+            give_up_waiting(lane, jobs);
         }
         es_arena_reset(tools->arena);
         atomic_store(&lane->busy_since_us, 0);

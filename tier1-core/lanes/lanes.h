@@ -6,8 +6,9 @@
  * set-based SQL statement, and finishes every job after the commit. So nothing acknowledged is
  * ever lost, one flush serves hundreds, and one member's signals are always in order.
  *
- * When the database is away every job of the batch ends UNAVAILABLE within the statement deadline;
- * whether a signal was written is then unknown to the caller, who may simply send it again.
+ * When the database is away every job of the batch ends UNAVAILABLE within the statement deadline,
+ * and with it what queued up behind meanwhile, so that nobody waits through two deadlines (E131).
+ * Whether a signal was written is then unknown to the caller, who may simply send it again.
  */
 #pragma once
 
@@ -37,6 +38,7 @@ struct lane_job {
     struct signal_facts facts;
     unsigned char actor[LANE_ACTOR_SIZE];
     const unsigned char *request_id; /* 16 bytes */
+    bool admitted;                   /* the limit was applied already: not again */
     void (*done)(struct lane_job *job);
     void *context;
     /* out */
@@ -48,6 +50,7 @@ struct lane_job {
     int64_t reward_account;
     const struct es_zone *zone;
     int32_t day;
+    uint32_t round; /* statement of the batch that writes it */
 };
 
 struct app;

@@ -54,6 +54,13 @@ static enum es_db_result wait(struct step *step)
     return es_transactions_again(step->work->db, step->row.id, step->row.state, pause_ms, false);
 }
 
+/* Something was just done about it: see soon what came of that. */
+static enum es_db_result look_soon(struct step *step)
+{
+    return es_transactions_again(step->work->db, step->row.id, step->row.state,
+                                 config_of(step)->poll_interval_ms, false);
+}
+
 static enum es_db_result retry(struct step *step)
 {
     int64_t pause_ms = es_backoff_ms(config_of(step)->retry_base_ms, RETRY_CAP_MS,
@@ -225,7 +232,7 @@ static enum es_db_result perform_after_sending(struct step *step, enum es_step n
     case ES_STEP_REFUSE:
         return refuse(step);
     case ES_STEP_WAIT:
-        return wait(step);
+        return look_soon(step);
     case ES_STEP_RETRY:
     case ES_STEP_ANNOUNCE:
     case ES_STEP_REVIVE:

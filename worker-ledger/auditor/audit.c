@@ -145,27 +145,27 @@ const struct es_db_statement es_audit_planner_statement = {
 };
 
 const struct es_db_statement *const es_audit_statements[] = {
-    &es_audit_snapshot_statement,      &es_audit_planner_statement,
-    &es_audit_triggers_statement,      &es_audit_months_statement,
-    &es_audit_log_row_statement,       &es_audit_entries_statement,
-    &es_audit_tiles_statement,         &es_audit_tile_count_statement,
-    &es_audit_checkpoints_statement,   &es_audit_signals_statement,
-    &es_audit_silent_statement,        &es_audit_headers_statement,
-    &es_audit_transactions_statement,  &es_audit_coins_statement,
-    &es_audit_coin_statement,          &es_audit_transitions_statement,
-    &es_audit_deadlines_statement,     &es_audit_unanchored_statement,
-    &es_audit_rewarded_statement,      &es_audit_unpaid_statement,
-    &es_audit_unrewarded_statement,    &es_audit_reward_counts_statement,
-    &es_audit_money_ids_statement,     &es_audit_unearned_statement,
-    &es_audit_currencies_statement,    &es_audit_balances_statement,
-    &es_audit_sums_statement,          &es_audit_inbox_statement,
-    &es_audit_failures_statement,      &es_audit_messages_statement,
+    &es_audit_snapshot_statement,     &es_audit_planner_statement,
+    &es_audit_triggers_statement,     &es_audit_months_statement,
+    &es_audit_log_row_statement,      &es_audit_entries_statement,
+    &es_audit_tiles_statement,        &es_audit_tile_count_statement,
+    &es_audit_checkpoints_statement,  &es_audit_signals_statement,
+    &es_audit_silent_statement,       &es_audit_headers_statement,
+    &es_audit_transactions_statement, &es_audit_coins_statement,
+    &es_audit_coin_statement,         &es_audit_transitions_statement,
+    &es_audit_deadlines_statement,    &es_audit_unanchored_statement,
+    &es_audit_rewarded_statement,     &es_audit_unpaid_statement,
+    &es_audit_unrewarded_statement,   &es_audit_reward_counts_statement,
+    &es_audit_money_ids_statement,    &es_audit_unearned_statement,
+    &es_audit_currencies_statement,   &es_audit_balances_statement,
+    &es_audit_sums_statement,         &es_audit_inbox_statement,
+    &es_audit_failures_statement,     &es_audit_messages_statement,
 };
 const size_t es_audit_statement_count = ES_ARRAY_LEN(es_audit_statements);
 
 const struct es_db_statement *const es_audit_log_statements[] = {
-    &es_audit_snapshot_statement, &es_audit_planner_statement,    &es_audit_log_row_statement,
-    &es_audit_entries_statement,  &es_audit_tiles_statement,      &es_audit_tile_count_statement,
+    &es_audit_snapshot_statement,    &es_audit_planner_statement, &es_audit_log_row_statement,
+    &es_audit_entries_statement,     &es_audit_tiles_statement,   &es_audit_tile_count_statement,
     &es_audit_checkpoints_statement,
 };
 const size_t es_audit_log_statement_count = ES_ARRAY_LEN(es_audit_log_statements);

@@ -25,9 +25,16 @@ struct es_audit_level {
     uint64_t index; /* of the tile they belong to */
 };
 
-struct es_audit_marks {
-    struct es_frontier frontier; /* of the entries seen */
+/* A place in the log at which a tile of leaves begins, and what is known there. */
+struct es_audit_place {
+    struct es_frontier frontier; /* of the entries before it */
     struct es_audit_level levels[ES_TILE_LEVELS];
+    uint64_t tiles;     /* before it */
+    int64_t checkpoint; /* size of the last one before it */
+};
+
+struct es_audit_marks {
+    struct es_audit_place log;
     int32_t signal_day; /* signals of earlier days have been seen; 0: none */
     int64_t transfer_id;
     int64_t changed_us; /* transactions that changed before were seen */
@@ -40,7 +47,8 @@ struct es_audit {
     struct es_audit_marks *next;        /* what will have been looked at */
     struct es_arena *arena;             /* of the page at hand */
     struct es_audit_report report;
-    int64_t lost_entries; /* holes in the log that were reported */
+    int64_t lost_entries; /* holes in the log that were reported, and signals not yet put down */
+    int64_t lost_rewards; /* to them; the same for rewards */
     int64_t suspects[ES_SUSPECT_COUNT][ES_AUDIT_SUSPECTS];
     size_t suspect_count[ES_SUSPECT_COUNT];
 };
@@ -81,8 +89,8 @@ extern const struct es_db_statement es_audit_snapshot_statement, es_audit_planne
     es_audit_checkpoints_statement, es_audit_signals_statement, es_audit_silent_statement,
     es_audit_headers_statement, es_audit_transactions_statement, es_audit_coins_statement,
     es_audit_coin_statement, es_audit_transitions_statement, es_audit_deadlines_statement,
-    es_audit_unanchored_statement, es_audit_last_transaction_statement,
-    es_audit_rewarded_statement, es_audit_unpaid_statement, es_audit_unrewarded_statement,
-    es_audit_reward_counts_statement, es_audit_money_ids_statement, es_audit_unearned_statement,
-    es_audit_currencies_statement, es_audit_balances_statement, es_audit_sums_statement,
-    es_audit_inbox_statement, es_audit_failures_statement, es_audit_messages_statement;
+    es_audit_unanchored_statement, es_audit_rewarded_statement, es_audit_unpaid_statement,
+    es_audit_unrewarded_statement, es_audit_reward_counts_statement, es_audit_money_ids_statement,
+    es_audit_unearned_statement, es_audit_currencies_statement, es_audit_balances_statement,
+    es_audit_sums_statement, es_audit_inbox_statement, es_audit_failures_statement,
+    es_audit_messages_statement;

@@ -58,20 +58,45 @@ bool es_block_path_from_bump(const struct es_bump *bump, const struct es_hash *t
     return true;
 }
 
+/* The node above NODE, which is at OFFSET of its level. */
+static struct es_hash step_up(const struct es_block_step *step, const struct es_hash *node,
+                              uint64_t offset)
+{
+    const struct es_hash *sibling = step->duplicate ? node : &step->sibling;
+    return (offset & 1) == 0 ? es_hash256_pair(node, sibling) : es_hash256_pair(sibling, node);
+}
+
+/* One node of a TSC proof beside NODE, which is at OFFSET of its level. WhatsOnChain spells a copy
+ * of a last node out instead of writing "*". */
+static bool parse_tsc_node(const char *text, const struct es_hash *node, uint64_t offset,
+                           struct es_block_step *ret_step)
+{
+    struct es_block_step step = {.duplicate = strcmp(text, "*") == 0};
+    if (!step.duplicate && !es_hash256_parse(text, &step.sibling)) {
+        return false;
+    }
+    if (!step.duplicate && (offset & 1) == 0 && es_hash_equal(&step.sibling, node)) {
+        step = (struct es_block_step){.duplicate = true};
+    }
+    *ret_step = step;
+    return true;
+}
+
 bool es_block_path_from_tsc(uint64_t height, const struct es_hash *txid, uint64_t index,
                             const char *const *nodes, size_t node_count,
                             struct es_block_path *ret_path)
 {
     struct es_block_path path = {
         .height = height, .txid = *txid, .index = index, .depth = node_count};
+    struct es_hash node = *txid;
     if (node_count > ES_BUMP_LEVELS_MAX || height > ES_BUMP_HEIGHT_MAX) {
         return false;
     }
     for (size_t i = 0; i < node_count; i++) {
-        path.steps[i].duplicate = strcmp(nodes[i], "*") == 0;
-        if (!path.steps[i].duplicate && !es_hash256_parse(nodes[i], &path.steps[i].sibling)) {
+        if (!parse_tsc_node(nodes[i], &node, index >> i, &path.steps[i])) {
             return false;
         }
+        node = step_up(&path.steps[i], &node, index >> i);
     }
     *ret_path = path;
     return true;
@@ -106,9 +131,7 @@ bool es_block_path_root(const struct es_block_path *path, struct es_hash *ret_ro
             return false;
         }
         at_edge = at_edge || step->duplicate;
-        const struct es_hash *sibling = step->duplicate ? &node : &step->sibling;
-        node =
-            (offset & 1) == 0 ? es_hash256_pair(&node, sibling) : es_hash256_pair(sibling, &node);
+        node = step_up(step, &node, offset);
     }
     *ret_root = node;
     return true;

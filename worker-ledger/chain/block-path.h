@@ -39,8 +39,8 @@ bool es_block_path_from_bump(const struct es_bump *bump, const struct es_hash *t
                              struct es_block_path *ret_path) ES_MUST_CHECK;
 
 /* A TSC proof (BRC-10), as the node's getmerkleproof2 and WhatsOnChain give it: NODES are
- * NODE_COUNT texts, each 64 hexadecimal digits as displayed or "*" for a copy of the working hash.
- */
+ * NODE_COUNT texts, each 64 hexadecimal digits as displayed or "*" for a copy of the working hash;
+ * WhatsOnChain spells such a copy out, which is taken for "*". */
 bool es_block_path_from_tsc(uint64_t height, const struct es_hash *txid, uint64_t index,
                             const char *const *nodes, size_t node_count,
                             struct es_block_path *ret_path) ES_MUST_CHECK;

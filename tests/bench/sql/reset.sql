@@ -1,9 +1,7 @@
 -- Back to the morning: nobody has signalled. As the superuser, who alone can take the append-only
 -- locks away. Ends vacuumed, so that no run pays for the one before.
 BEGIN;
-ALTER TABLE anchor.entries DISABLE TRIGGER append_only_table;
-TRUNCATE anchor.leaves, anchor.entries, anchor.tiles;
-ALTER TABLE anchor.entries ENABLE ALWAYS TRIGGER append_only_table;
+TRUNCATE anchor.leaves;
 DO $$
 DECLARE
     part regclass;

@@ -1,7 +1,7 @@
 // The harness's own tests: names, logs, mails, Merkle roots, raw HTTP and the fault proxy.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -11,7 +11,7 @@ import { parseMail } from '../../../deploy/local/eml.js';
 import { publicKeyOf, verifierKey } from '../../../deploy/local/keys.js';
 import { eventually } from '../../../deploy/local/wait.js';
 import { cookieValue, raw, request } from '../http.js';
-import { leaked, readLog, sanitizerReport } from '../logs.js';
+import { JsonLog, leaked, readLog, sanitizerReport } from '../logs.js';
 import { merkleRoot, sha256, Tree } from '../merkle.js';
 import { databaseName, slug } from '../names.js';
 import { FaultProxy } from '../proxy.js';
@@ -68,7 +68,22 @@ test('E122: a log line that is not JSON, or lacks a field, is a problem', (t) =>
   const { entries, problems } = readLog(file);
   assert.deepEqual(entries, [good]);
   assert.equal(problems.length, 4);
-  assert.deepEqual(readLog(path.join(folder, 'missing.log')), { entries: [], problems: [] });
+  assert.deepEqual(readLog(path.join(folder, 'missing.log')).entries, []);
+});
+
+test('a log is read as it grows: half a line waits for its other half, in the middle of a character too', (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'eldersafe-logs-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'x.log');
+  const line = Buffer.from(`${JSON.stringify({ time: 'T', level: 'info', process: 'core', event: 'æ' })}\n`);
+  const log = new JsonLog(file);
+  assert.equal(log.read().entries.length, 0);
+  const cut = line.indexOf(Buffer.from('æ')) + 1;
+  appendFileSync(file, Buffer.concat([line, line.subarray(0, cut)]));
+  assert.equal(log.read().entries.length, 1);
+  appendFileSync(file, line.subarray(cut));
+  assert.deepEqual(log.read().entries.map(({ event }) => event), ['æ', 'æ']);
+  assert.deepEqual(log.problems, []);
 });
 
 test('sanitizer reports are seen, ordinary text is not', () => {

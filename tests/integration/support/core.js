@@ -80,3 +80,20 @@ export async function signal(world, core, token, options = {}) {
   if (answer.status === 200) world.acknowledged.push(answer.json.signal_id);
   return answer;
 }
+
+/** COUNT members entered at once by the owner's function, without eldersafectl: [{ id, subject }]. */
+export async function newCrowd(world, count) {
+  const { rows } = await world.sql.query(
+    `WITH made AS (
+       SELECT added.member_id FROM core.add_members(
+         ARRAY(SELECT decode(md5('public' || i), 'hex') FROM generate_series(1, $1) i),
+         ARRAY(SELECT sha256(('number' || i)::bytea) FROM generate_series(1, $1) i),
+         ARRAY(SELECT sha256(('email' || i)::bytea) FROM generate_series(1, $1) i),
+         array_fill('Europe/Copenhagen'::text, ARRAY[$1::int]),
+         array_fill(decode(repeat('5a', 64), 'hex'), ARRAY[$1::int]), 'test', gen_random_uuid()) added)
+     SELECT member_id FROM made`, [count]);
+  const ids = rows.map((each) => each.member_id);
+  const { rows: members } = await world.sql.query(
+    "SELECT member_id AS id, encode(public_id, 'hex') AS subject FROM core.members WHERE member_id = ANY ($1)", [ids]);
+  return members;
+}

@@ -3,8 +3,9 @@
 
 import { cRules } from './c-rules.js';
 import { documentRules } from './documents.js';
+import { faultPointRules } from './fault-points.js';
 import { includeRules } from './includes.js';
 import { textRules } from './text.js';
 import { toolRules } from './tools.js';
 
-export const RULES = [...toolRules, ...cRules, ...includeRules, ...textRules, ...documentRules];
+export const RULES = [...toolRules, ...cRules, ...includeRules, ...textRules, ...documentRules, ...faultPointRules];

@@ -76,6 +76,11 @@ const SAMPLES = [
   ['environment-through-tables', { 'common/a.c': 'x;\ny = getenv("HOME");\n' }, ['common/a.c:2'], { 'common/daemon/a.c': 'y = getenv("NOTIFY_SOCKET");\n' }],
   ['samples-name-real-options', { 'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\nELDERSAFE_LISTNE=x\n', 'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n' },
     ['deploy/systemd/core.env:2'], { 'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\n', 'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n' }],
+  ['fault-points', { 'common/daemon/fault-points.def': 'X("a.used", "*", "x")\nX("a.unused", "*", "x")\nX("a.used", "*", "x")\n',
+    'common/a.c': 'es_fault_point("a.used");\nes_fault_point("a.unlisted");\nes_fault_point(name);\n' },
+    ['common/a.c:2', 'common/a.c:3', 'common/daemon/fault-points.def:2', 'common/daemon/fault-points.def:3'],
+    { 'common/daemon/fault-points.def': '/* X("a.comment") */\nX("a.used", "*", "x")\n', 'common/daemon/fault.c': 'void es_fault_point(const char *name)\n',
+      'common/a.c': '/* es_fault_point("a.comment") */\nes_fault_point("a.used");\n', 'common/tests/t.c': 'es_fault_point("of.a.test");\n' }],
 ];
 
 for (const [rule, bad, expected, good] of SAMPLES) {

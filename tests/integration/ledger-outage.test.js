@@ -1,0 +1,90 @@
+// What the ledger stands on is taken away: PostgreSQL, Redis. It waits without noise and goes on by
+// itself.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { anchoringWorld, putLeaves, startLedger, transactions, untilAll, untilFinal } from './support/ledger.js';
+
+const PAUSED = [/^ledger\.paused$/];
+
+function events(ledger, event) {
+  return ledger.log().filter((entry) => entry.event === event);
+}
+
+const WAYS_TO_GO = {
+  gone: (world) => {
+    world.proxies.postgres.refuse();
+    world.proxies.postgres.reset();
+  },
+  frozen: (world) => world.proxies.postgres.pause(),
+};
+
+for (const [how, take] of Object.entries(WAYS_TO_GO)) {
+  test(`E131: PostgreSQL ${how}: one line when it pauses, one when it resumes, and nothing is lost`, async (t) => {
+    const world = await anchoringWorld(t, { proxied: ['postgres'], warnings: PAUSED });
+    const ledger = await startLedger(world, { settings: { STATEMENT_TIMEOUT: 500 } });
+    await putLeaves(world, 3, { rewarded: true });
+    await untilAll(world, 'seen');
+    take(world);
+    await ledger.waitForLog('ledger.paused');
+    await putLeaves(world, 3, { rewarded: true });
+    const asked = (await world.chain.state()).requests.woc.header.requests;
+    await ledger.child.waitUntil('not ready', async () => (await fetch(`${ledger.metricsUrl}/health/ready`)).status === 503);
+    assert.equal((await fetch(`${ledger.metricsUrl}/health/live`)).status, 200);
+    assert.equal(await ledger.metric('eldersafe_ledger_database_up'), 0);
+    world.proxies.postgres.heal();
+    await ledger.waitForLog('ledger.resumed', { timeout: 20_000 });
+    await untilFinal(world);
+    assert.equal(events(ledger, 'ledger.paused').length, 1, 'one pause line');
+    assert.equal(events(ledger, 'ledger.resumed').length, 1, 'one line of resuming');
+    assert.ok((await world.chain.state()).requests.woc.header.requests > asked, 'it looks at the chain again');
+  });
+}
+
+test('E131: PostgreSQL restarts in the middle of the work', async (t) => {
+  const world = await anchoringWorld(t, { warnings: PAUSED });
+  const ledger = await startLedger(world);
+  for (let i = 0; i < 3; i++) {
+    await putLeaves(world, 20, { rewarded: true });
+    await world.postgres.restart();
+    await world.eventuallySql('it is back at work', 'SELECT NOT EXISTS (SELECT FROM anchor.leaves)', [], { timeout: 20_000 });
+  }
+  await untilFinal(world);
+  assert.ok(events(ledger, 'ledger.paused').length <= 3, 'at most one line for each time');
+});
+
+test('E132: Redis is emptied, stopped and started: sealing goes on by its timer', async (t) => {
+  const world = await anchoringWorld(t, { proxied: ['redis'] });
+  const ledger = await startLedger(world);
+  await putLeaves(world, 5);
+  await world.redisClient.flushall();
+  await untilAll(world, 'seen');
+  world.proxies.redis.refuse();
+  world.proxies.redis.reset();
+  await ledger.waitForLog('ledger.redis_away');
+  await putLeaves(world, 5);
+  await untilAll(world, 'seen');
+  world.proxies.redis.heal();
+  await ledger.waitForLog('ledger.redis_back');
+  await putLeaves(world, 5);
+  await untilFinal(world);
+});
+
+test('without Redis at all the ledger does the same work', async (t) => {
+  const world = await anchoringWorld(t, { redis: false });
+  await startLedger(world);
+  await putLeaves(world, 5);
+  await untilFinal(world);
+});
+
+test('E44: SIGTERM ends it with 0 while a provider hangs', async (t) => {
+  const world = await anchoringWorld(t);
+  const ledger = await startLedger(world, { settings: { PROVIDER_TIMEOUT: 2_000 } });
+  await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 5 FROM anchor.coins');
+  await world.chain.faults({ fault: 'timeout-before', operation: 'any', count: 'until-cleared' });
+  await putLeaves(world, 1);
+  await world.eventuallySql('it is being sent', 'SELECT bool_or(sends > 0) FROM anchor.transactions', [], { timeout: 15_000 });
+  await ledger.stop();
+  assert.equal(ledger.child.ended.code, 0);
+  assert.equal((await transactions(world))[0].state, 'signed');
+});

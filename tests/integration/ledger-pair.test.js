@@ -1,0 +1,74 @@
+// Two ledgers on one database, at once.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { anchoringWorld, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilFinal } from './support/ledger.js';
+
+const EXPECTED = ['new>signed', 'signed>sent', 'sent>seen', 'seen>mined', 'mined>final'];
+
+async function pair(t, { settings = {}, ...options } = {}) {
+  const world = await anchoringWorld(t, { coins: 20, ...options });
+  const ledgers = [await startLedger(world, { settings }), await startLedger(world, { settings })];
+  return { world, ledgers };
+}
+
+test('issue: two eldersafe-ledger processes at once seal each leaf once and pay for each checkpoint once', async (t) => {
+  const { world, ledgers } = await pair(t, { settings: { SEAL_MAX: 20, SEAL_INTERVAL: 30 } });
+  for (let wave = 0; wave < 15; wave++) {
+    await putLeaves(world, 17, { rewarded: true });
+    if (wave % 4 === 3) await world.chain.mine(1);
+  }
+  await untilFinal(world);
+  const { rows: [log] } = await world.sql.query('SELECT size::int, (SELECT count(*)::int FROM anchor.entries) AS entries FROM anchor.log');
+  assert.deepEqual(log, { size: 255, entries: 255 });
+  assert.equal(await rewardBalance(world), 255);
+  const all = await transactions(world);
+  for (const { id, state } of all) {
+    assert.equal(state, 'final');
+    assert.deepEqual(await transitions(world, id), EXPECTED, 'each step once');
+  }
+  const sealed = await Promise.all(ledgers.map((each) => each.metric('eldersafe_ledger_checkpoints_sealed_total')));
+  assert.equal(sealed[0] + sealed[1], all.length, `${sealed} checkpoints`);
+  const { rows: told } = await world.sql.query(
+    `SELECT topic, payload->>'checkpoint_id' AS checkpoint, count(*)::int AS n FROM bus.outbox WHERE topic LIKE 'anchor.%' GROUP BY 1, 2`);
+  assert.equal(told.length, 2 * all.length);
+  assert.ok(told.every(({ n }) => n === 1), 'everybody is told once');
+});
+
+test('issue: one of two is killed again and again while the other works', async (t) => {
+  const { world, ledgers } = await pair(t);
+  let [, victim] = ledgers;
+  let leaves = 0;
+  for (let round = 0; round < 6; round++) {
+    await putLeaves(world, 10, { rewarded: true });
+    leaves += 10;
+    await world.eventuallySql('work is under way', "SELECT EXISTS (SELECT FROM anchor.transactions WHERE state NOT IN ('final', 'rejected', 'stale'))");
+    await victim.kill();
+    victim = await startLedger(world);
+    await world.chain.mine(1);
+  }
+  await passTime(world);
+  await untilFinal(world);
+  assert.equal(await rewardBalance(world), leaves);
+});
+
+test('issue: two of them and a chain that reorganises, loses and refuses', async (t) => {
+  const { world } = await pair(t, { warnings: [/^ledger\.contested$/] });
+  await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 20 FROM anchor.coins');
+  await world.chain.faults(
+    { fault: 'status5xx-after-accept', api: 'arc', operation: 'submit', count: 3 },
+    { fault: 'reject', reason: 'script', api: 'arc', skip: 2, count: 2 },
+    { fault: 'timeout-after-accept', api: 'arc', operation: 'submit', skip: 1, count: 1 },
+    { fault: 'drop', api: 'arc', skip: 4, count: 2 });
+  let leaves = 0;
+  for (let round = 0; round < 5; round++) {
+    await putLeaves(world, 8, { rewarded: true });
+    leaves += 8;
+    await world.eventuallySql('it is sealed', 'SELECT NOT EXISTS (SELECT FROM anchor.leaves)');
+    await world.chain.mine(2);
+    await world.chain.reorg({ depth: 2, mode: ['return', 'remine', 'drop'][round % 3] });
+    await passTime(world, { seconds: 3 * 3600 });
+  }
+  await untilFinal(world, { timeout: 60_000 });
+  assert.equal(await rewardBalance(world), leaves);
+});

@@ -1,0 +1,359 @@
+/* Batches of a signal lane against a real database: who is written, once, on which day, and what
+ * one bad signal does to its neighbours. */
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/random.h"
+#include "common/tests/run.h"
+#include "common/tests/servers.h"
+#include "common/tests/sql.h"
+#include "common/tests/unit.h"
+#include "tier1-core/db/registry.h"
+#include "tier1-core/lanes/batch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY         4 /* members the lane remembers: one set of its table */
+#define ARENA_BLOCK    (64 * 1024)
+#define LIMIT_ENTRIES  1024
+#define STATEMENT_MS   20000
+#define WAIT_MS        20
+#define WAITS_MAX      500
+#define LONG_AGO_DAYS  800 /* no partition reaches back that far */
+#define NOON_US        (12 * 3600 * ES_US_PER_S)
+#define DAY_US         (24 * 3600 * ES_US_PER_S)
+#define MANY           64
+#define COPENHAGEN     "Europe/Copenhagen"
+#define NEW_YORK       "America/New_York"
+#define UTC            "Etc/UTC"
+#define UNKNOWN_MEMBER 999999
+
+static const unsigned char subject[SIGNAL_SUBJECT_SIZE] = "a public id 16b";
+static const unsigned char request_id[16] = "a request id 16";
+
+static PGconn *super;
+static char *core_conninfo;
+static struct es_zones *zones;
+static struct es_rate rate = {.name = "signal", .quota = 1000, .window_s = 10};
+static struct batch_tools tools;
+
+/* --- verbs --------------------------------------------------------------------------------- */
+static int64_t add_member(const char *zone)
+{
+    static int number;
+    number++;
+    return es_test_number(super,
+                          "SELECT member_id FROM core.add_members(ARRAY[decode(md5('p%d'), 'hex')],"
+                          " ARRAY[sha256('n%d')], ARRAY[sha256('e%d')], ARRAY['%s'], "
+                          "ARRAY[decode(repeat('5a', 64), 'hex')],"
+                          " 'test', gen_random_uuid())",
+                          number, number, number, zone);
+}
+
+static struct lane_job job_at(int64_t member_id, int64_t at_us)
+{
+    return (struct lane_job){
+        .member_id = member_id,
+        .facts = {.subject = subject,
+                  .channel = SIGNAL_APP,
+                  .received_us = es_clock_now_us(),
+                  .at_us = at_us},
+        .request_id = request_id,
+    };
+}
+
+static struct lane_job job_of(int64_t member_id)
+{
+    return job_at(member_id, es_clock_now_us());
+}
+
+/* Runs JOBS as one batch of a lane; the order of JOBS stays. */
+static void run(struct lane_job *jobs, size_t count)
+{
+    struct lane_job *batch[MANY];
+    assert_in_range(count, 1, MANY);
+    for (size_t i = 0; i < count; i++) {
+        batch[i] = &jobs[i];
+    }
+    batch_run(&tools, batch, count);
+    es_arena_reset(tools.arena);
+}
+
+static int64_t rows_of(int64_t member_id)
+{
+    return es_test_number(super, "SELECT count(*) FROM core.signals WHERE member_id = %lld",
+                          (long long)member_id);
+}
+
+static int64_t streak_of(int64_t member_id)
+{
+    return es_test_number(super, "SELECT streak FROM core.liveness WHERE member_id = %lld",
+                          (long long)member_id);
+}
+
+static int32_t last_day_of(int64_t member_id)
+{
+    return (int32_t)es_test_number(
+        super, "SELECT last_day - date '1970-01-01' FROM core.liveness WHERE member_id = %lld",
+        (long long)member_id);
+}
+
+static int32_t today_utc(void)
+{
+    return (int32_t)(es_clock_now_us() / DAY_US);
+}
+
+static int64_t noon_of(int32_t day)
+{
+    return day * DAY_US + NOON_US;
+}
+
+/* --- repeats ------------------------------------------------------------------------------- */
+static void E58_E87_repeats_within_a_batch_are_one_signal_with_one_answer(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    int64_t other = add_member(COPENHAGEN);
+    struct lane_job jobs[] = {job_of(member), job_of(other), job_of(member), job_of(member)};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        assert_int_equal(jobs[i].verdict, LANE_ACCEPTED);
+        assert_int_equal(jobs[i].outcome.streak, 1);
+    }
+    assert_int_not_equal(jobs[0].outcome.signal_id, jobs[1].outcome.signal_id);
+    assert_int_equal(jobs[2].outcome.signal_id, jobs[0].outcome.signal_id);
+    assert_int_equal(jobs[3].outcome.signal_id, jobs[0].outcome.signal_id);
+    assert_int_equal(rows_of(member), 1);
+    assert_int_equal(es_test_number(super,
+                                    "SELECT count(*) FROM anchor.leaves WHERE leaf_id = %lld",
+                                    (long long)jobs[0].outcome.signal_id),
+                     1);
+}
+
+static void E58_a_repeat_of_an_earlier_batch_is_answered_beside_new_signals(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    struct lane_job first = job_of(member);
+    run(&first, 1);
+    struct lane_job jobs[] = {job_of(add_member(COPENHAGEN)), job_of(member)};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    assert_int_equal(jobs[0].verdict, LANE_ACCEPTED);
+    assert_int_equal(jobs[1].verdict, LANE_ACCEPTED);
+    assert_int_equal(jobs[1].outcome.signal_id, first.outcome.signal_id);
+    assert_int_equal(rows_of(member), 1);
+}
+
+/* --- several days -------------------------------------------------------------------------- */
+static void E115_two_days_of_one_member_in_one_batch_both_count(void **state)
+{
+    (void)state;
+    int64_t member = add_member(UTC);
+    int64_t other = add_member(UTC);
+    int32_t today = today_utc();
+    struct lane_job jobs[] = {
+        job_at(member, noon_of(today)),
+        job_at(other, noon_of(today)),
+        job_at(member, noon_of(today - 1)),
+        job_at(member, noon_of(today - 2)),
+    };
+    run(jobs, ES_ARRAY_LEN(jobs));
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        assert_int_equal(jobs[i].verdict, LANE_ACCEPTED);
+    }
+    assert_int_equal(rows_of(member), 3);
+    assert_int_equal(streak_of(member), 3);
+    assert_int_equal(last_day_of(member), today);
+    assert_int_equal(jobs[0].outcome.streak, 3);
+    assert_int_equal(jobs[0].outcome.day, today);
+    assert_int_equal(streak_of(other), 1);
+}
+
+struct late {
+    struct lane_job job;
+    pthread_t thread;
+};
+
+static void *run_late(void *argument)
+{
+    struct late *late = argument;
+    run(&late->job, 1);
+    return NULL;
+}
+
+static void wait_until_somebody_waits_for_a_lock(void)
+{
+    for (int i = 0; i < WAITS_MAX; i++) {
+        if (es_test_number(super, "SELECT count(*) FROM pg_stat_activity WHERE usename ="
+                                  " 'eldersafe_core' AND wait_event_type = 'Lock'") > 0) {
+            return;
+        }
+        (void)es_test_sql(super, "SELECT pg_sleep(%d / 1000.0)", WAIT_MS);
+    }
+    fail_msg("the batch did not come to wait for the other process");
+}
+
+/* Two processes bring two late days of one member, the older one first; the younger one's
+ * statement began before the older one's was committed. */
+static void E115_late_days_brought_by_two_processes_at_once_make_one_run(void **state)
+{
+    (void)state;
+    int64_t member = add_member(UTC);
+    int32_t today = today_utc();
+    struct lane_job now = job_at(member, noon_of(today));
+    run(&now, 1);
+    PGconn *process = es_test_connect(core_conninfo);
+    (void)es_test_sql(
+        process,
+        "BEGIN; INSERT INTO core.signals (member_id, signal_day, signal_id, channel, evidence,"
+        " received_at, salt, event, actor, request_id) VALUES (%lld, date '1970-01-01' + %d,"
+        " nextval('anchor.leaf_ids'), 'app', 'strong', now(), decode(repeat('5a', 16), 'hex'),"
+        " '{}', decode(repeat('ac', 16), 'hex'), gen_random_uuid());"
+        "UPDATE core.liveness SET streak = streak WHERE member_id = %lld",
+        (long long)member, today - 2, (long long)member);
+    struct late late = {.job = job_at(member, noon_of(today - 1))};
+    assert_int_equal(pthread_create(&late.thread, NULL, run_late, &late), 0);
+    wait_until_somebody_waits_for_a_lock();
+    (void)es_test_sql(process, "COMMIT");
+    (void)pthread_join(late.thread, NULL);
+    es_test_disconnect(&process);
+    assert_int_equal(late.job.verdict, LANE_ACCEPTED);
+    assert_int_equal(streak_of(member), 3);
+}
+
+static void N19_members_of_two_zones_around_midnight_are_on_their_own_days(void **state)
+{
+    (void)state;
+    int64_t dane = add_member(COPENHAGEN);
+    int64_t early_dane = add_member(COPENHAGEN);
+    int64_t american = add_member(NEW_YORK);
+    int32_t today = today_utc();
+    int64_t midnight_us = es_day_begins_us(es_zones_get(zones, COPENHAGEN), 0, today);
+    struct lane_job jobs[] = {
+        job_at(american, midnight_us),
+        job_at(dane, midnight_us),
+        job_at(early_dane, midnight_us - 1),
+    };
+    run(jobs, ES_ARRAY_LEN(jobs));
+    assert_int_equal(jobs[0].outcome.day, today - 1);
+    assert_int_equal(jobs[1].outcome.day, today);
+    assert_int_equal(jobs[2].outcome.day, today - 1);
+    assert_int_equal(last_day_of(american), today - 1);
+    assert_int_equal(last_day_of(dane), today);
+    assert_int_equal(last_day_of(early_dane), today - 1);
+}
+
+/* --- what is refused ----------------------------------------------------------------------- */
+static void a_signal_the_database_refuses_takes_no_neighbour_with_it(void **state)
+{
+    (void)state;
+    struct lane_job jobs[9];
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        jobs[i] = job_of(add_member(COPENHAGEN));
+    }
+    const size_t poison = 5;
+    jobs[poison] = job_at(jobs[poison].member_id, es_clock_now_us() - LONG_AGO_DAYS * DAY_US);
+    run(jobs, ES_ARRAY_LEN(jobs));
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        assert_int_equal(jobs[i].verdict, i == poison ? LANE_UNAVAILABLE : LANE_ACCEPTED);
+        assert_int_equal(rows_of(jobs[i].member_id), i == poison ? 0 : 1);
+    }
+}
+
+static void E59_what_the_limit_refuses_and_who_is_unknown_stand_beside_the_accepted(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    int64_t gone = add_member(COPENHAGEN);
+    (void)es_test_sql(super,
+                      "UPDATE core.members SET contract_state = 'terminated'"
+                      " WHERE member_id = %lld",
+                      (long long)gone);
+    struct lane_job jobs[] = {job_of(member), job_of(member), job_of(UNKNOWN_MEMBER), job_of(gone),
+                              job_of(add_member(COPENHAGEN))};
+    rate.quota = 1;
+    run(jobs, ES_ARRAY_LEN(jobs));
+    rate.quota = 1000;
+    static const enum lane_verdict expected[] = {LANE_ACCEPTED, LANE_LIMITED, LANE_NO_MEMBER,
+                                                 LANE_NO_MEMBER, LANE_ACCEPTED};
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        assert_int_equal(jobs[i].verdict, expected[i]);
+    }
+    assert_in_range(jobs[1].rate.retry_after_s, 1, 10);
+    assert_int_equal(rows_of(member), 1);
+    assert_int_equal(rows_of(gone), 0);
+}
+
+/* The lane's memory is smaller than the batch: nobody is taken for a stranger because of that. */
+static void more_new_members_than_the_lane_can_remember_are_all_written(void **state)
+{
+    (void)state;
+    struct lane_job jobs[4 * MEMORY];
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        jobs[i] = job_of(add_member(i % 2 == 0 ? COPENHAGEN : UTC));
+    }
+    run(jobs, ES_ARRAY_LEN(jobs));
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        assert_int_equal(jobs[i].verdict, LANE_ACCEPTED);
+        assert_int_equal(rows_of(jobs[i].member_id), 1);
+    }
+}
+
+/* --- set-up -------------------------------------------------------------------------------- */
+static int start(void **state)
+{
+    (void)state;
+    es_random_init();
+    struct es_test_server *server = es_test_postgres_start();
+    ES_CLEANUP(es_free_p)
+    char *conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
+    es_test_migrate(conninfo);
+    core_conninfo = es_test_postgres_conninfo(server, "eldersafe_core", "postgres");
+    super = es_test_connect(conninfo);
+    zones = es_zones_new(NULL);
+    tools = (struct batch_tools){
+        .db = es_db_new(
+            &(struct es_db_config){
+                .conninfo = core_conninfo,
+                .application_name = "test",
+                .statement_timeout_ms = STATEMENT_MS,
+                .generic_plans = true,
+            },
+            core_statements, core_statement_count),
+        .limiter = es_limiter_new(LIMIT_ENTRIES),
+        .rate = &rate,
+        .zones = zones,
+        .members = lane_members_new(MEMORY),
+        .arena = es_arena_new(ARENA_BLOCK),
+    };
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    es_arena_free(tools.arena);
+    lane_members_free(tools.members);
+    es_limiter_free(tools.limiter);
+    es_db_free(tools.db);
+    es_zones_free(zones);
+    es_test_disconnect(&super);
+    free(core_conninfo);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(E58_E87_repeats_within_a_batch_are_one_signal_with_one_answer),
+        cmocka_unit_test(E58_a_repeat_of_an_earlier_batch_is_answered_beside_new_signals),
+        cmocka_unit_test(E115_two_days_of_one_member_in_one_batch_both_count),
+        cmocka_unit_test(E115_late_days_brought_by_two_processes_at_once_make_one_run),
+        cmocka_unit_test(N19_members_of_two_zones_around_midnight_are_on_their_own_days),
+        cmocka_unit_test(a_signal_the_database_refuses_takes_no_neighbour_with_it),
+        cmocka_unit_test(E59_what_the_limit_refuses_and_who_is_unknown_stand_beside_the_accepted),
+        cmocka_unit_test(more_new_members_than_the_lane_can_remember_are_all_written),
+    };
+    return cmocka_run_group_tests(tests, start, end);
+}
