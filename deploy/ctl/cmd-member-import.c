@@ -184,6 +184,10 @@ static enum es_exit report(struct import *import)
                  " in conflict with others, %" PRIu64 " bad lines (%.1f s)\n",
                  import->outcomes[ES_MEMBER_ADDED], import->outcomes[ES_MEMBER_EXISTS],
                  import->outcomes[ES_MEMBER_CONFLICT], import->bad, seconds);
+    if (fflush(import->rejects) != 0 || ferror(import->rejects)) {
+        es_ctl_error("member import: the list of rejected lines could not be written");
+        return ES_EXIT_FAILED;
+    }
     return import->bad + import->outcomes[ES_MEMBER_CONFLICT] == 0 ? ES_EXIT_OK : ES_EXIT_FAILED;
 }
 

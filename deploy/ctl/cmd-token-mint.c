@@ -112,7 +112,11 @@ static enum es_exit mint_batch(const struct es_mint *mint, struct es_db *db, FIL
     if (result != ES_DB_OK) {
         return es_ctl_db_failed(db, "token mint");
     }
-    if (fwrite(es_buf_str(&tokens), 1, tokens.length, file) != tokens.length) {
+    size_t written = fwrite(es_buf_str(&tokens), 1, tokens.length, file);
+    if (tokens.length > 0) {
+        sodium_memzero(tokens.data, tokens.length);
+    }
+    if (written != tokens.length) {
         es_ctl_error("token mint: %s", strerror(errno));
         return ES_EXIT_FAILED;
     }

@@ -36,10 +36,17 @@ export async function coldAndWarm(world) {
       const seconds = Math.ceil((left / (cold.answered / cold.seconds)) * SPARE);
       await load({ url: core.url, seconds, tokenFile: world.tokenFile, first: cold.answered });
     }
-    return { cold, warm: await loadAndCount(world, core, {}) };
+    const misses = await cacheMisses(core);
+    const warm = await loadAndCount(world, core, {});
+    return { cold, warm, known: 1 - ((await cacheMisses(core)) - misses) / warm.answered };
   } finally {
     await world.stop('core');
   }
+}
+
+async function cacheMisses(core) {
+  const text = await (await fetch(`${core.metricsUrl}/metrics`)).text();
+  return Number(text.match(/^eldersafe_token_cache_total\{result="miss"\} (\d+)$/m)[1]);
 }
 
 /** As cold, but members come from all over the tables, as they do in life. */

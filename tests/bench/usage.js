@@ -18,6 +18,11 @@ export function memoryOf(pid) {
   return { rss: sum('Rss'), pss: sum('Pss') };
 }
 
+/** The most that PID alone has ever had resident, in MiB. */
+export function peakOf(pid) {
+  return Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmHWM:\s+(\d+) kB$/m)[1]) / KIB_PER_MIB;
+}
+
 /** Share of the machine that was busy between two calls: pass the first call's result to the second. */
 export function machineBusy(since) {
   const [, ...numbers] = readFileSync('/proc/stat', 'utf8').split('\n')[0].trim().split(/\s+/).map(Number);

@@ -184,10 +184,20 @@ struct run {
     size_t count;
 };
 
-/* A lost connection ends the run; nothing here is retried within it. */
+/* A run that the server asks to repeat (a standby may) begins anew. */
+static void begin(struct es_audit *audit)
+{
+    audit->report = (struct es_audit_report){0};
+    audit->lost_entries = 0;
+    audit->lost_rewards = 0;
+    memset(audit->suspect_count, 0, sizeof(audit->suspect_count));
+    memset(audit->next, 0, sizeof(*audit->next));
+}
+
 static enum es_db_result run_checks(struct es_db *db, void *context)
 {
     const struct run *run = context;
+    begin(run->audit);
     enum es_db_result result = es_db_run(db, &es_audit_snapshot_statement, NULL);
     if (result == ES_DB_OK) {
         result = es_db_run(db, &es_audit_planner_statement, NULL, "off");

@@ -34,6 +34,11 @@ static void check_header(struct es_audit *audit, const struct es_db_rows *rows, 
     int64_t height = es_db_i64(rows, row, "height");
     struct es_hash stored = es_audit_hash(rows, row, "block_hash");
     const unsigned char *raw = es_db_bytea(rows, row, "header", &length);
+    if (length != ES_HEADER_SIZE) {
+        es_audit_find(audit, ES_AUDIT_HEADER, "80 bytes", es_audit_number(audit, (int64_t)length),
+                      "header of height %" PRId64, height);
+        return;
+    }
     struct es_hash hash = es_header_hash(raw);
     struct es_hash previous = es_header_parse(raw).previous;
     bool follows = chain->height < 0 || es_hash_equal(&previous, &chain->hash);

@@ -245,12 +245,35 @@ static const char *find_fault_of_proof(struct es_audit *audit, const struct subj
     return es_block_path_proves(&path, raw, raw_length, &root) ? NULL : "a path to another root";
 }
 
+static bool is_in_block(const struct subject *subject)
+{
+    const char *state = es_db_text(subject->rows, subject->row, "state");
+    return strcmp(state, "mined") == 0 || strcmp(state, "final") == 0;
+}
+
+static bool has_block(const struct subject *subject)
+{
+    static const char *const columns[] = {"block_hash", "block_height", "block_header", "bump"};
+    for (size_t i = 0; i < ES_ARRAY_LEN(columns); i++) {
+        if (es_db_is_null(subject->rows, subject->row, columns[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A mined transaction may be about to leave the best chain; a final one may not. */
 static void check_block(struct es_audit *audit, const struct subject *subject)
 {
     size_t length = 0;
     const struct es_db_rows *rows = subject->rows;
-    const unsigned char *header = es_db_bytea(rows, subject->row, "block_header", &length);
+    const unsigned char *header =
+        has_block(subject) ? es_db_bytea(rows, subject->row, "block_header", &length) : NULL;
+    if (length != ES_HEADER_SIZE) {
+        es_audit_find(audit, ES_AUDIT_HEADER, "a block, its header and a proof", "not all of it",
+                      "block of transaction %" PRId64, subject->id);
+        return;
+    }
     struct es_hash stored = es_audit_hash(rows, subject->row, "block_hash");
     struct es_hash hash = es_header_hash(header);
     int64_t height = es_db_i64(rows, subject->row, "block_height");
@@ -327,7 +350,7 @@ static enum es_db_result check_transaction(struct es_audit *audit, const struct 
         es_audit_find(audit, ES_AUDIT_TRANSACTION, es_audit_number(audit, in - out),
                       es_audit_number(audit, fee), "fee of transaction %" PRId64, subject.id);
     }
-    if (!es_db_is_null(rows, row, "bump")) {
+    if (is_in_block(&subject)) {
         check_block(audit, &subject);
     }
     return result;

@@ -63,8 +63,8 @@ static void a_member_gets_all_that_belongs_to_it(void **state)
                                                              " AND u.actor = 'operator:test'"),
         "active member_reward SAT 0 0 80 added");
     assert_string_equal(
-        es_test_sql(core, "SELECT format('%%s %%s %%s %%s', contract_state, streak, balance,"
-                          " last_day IS NULL) FROM core.status"),
+        es_test_sql(admin, "SELECT format('%%s %%s %%s %%s', contract_state, streak, balance,"
+                           " last_day IS NULL) FROM core.status"),
         "active 0 0 t");
 }
 
