@@ -261,6 +261,21 @@ static bool is_loopback_url(const char *url)
            es_starts_with(url, "http://app.localhost") || es_starts_with(url, "http://[::1]");
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* Writes from our own pages are known by an Origin that equals the public URL to the letter. */
+static bool is_bare_origin(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *default_port = es_starts_with(url, "https://") ? ":443" : ":80";
+    return host != NULL && strpbrk(host + 3, "/?#@") == NULL && !ends_with(url, default_port);
+}
+
 bool core_check_config(const void *config, struct es_buf *errors)
 {
     const struct core_config *core = config;
@@ -269,9 +284,9 @@ bool core_check_config(const void *config, struct es_buf *errors)
         es_buf_add_str(errors, "ELDERSAFE_PUBLIC_URL: must be https:// (http:// only for "
                                "loopback)\n");
     }
-    size_t length = strlen(core->public_url);
-    if (length > 0 && core->public_url[length - 1] == '/') {
-        es_buf_add_str(errors, "ELDERSAFE_PUBLIC_URL: must not end with a slash\n");
+    if (!is_bare_origin(core->public_url)) {
+        es_buf_add_str(errors, "ELDERSAFE_PUBLIC_URL: must be scheme and host alone, as browsers "
+                               "send it in Origin: no path, no closing slash, no default port\n");
     }
     if (core->redis_user != NULL && core->redis_password_file == NULL) {
         es_buf_add_str(errors, "ELDERSAFE_REDIS_USER: needs ELDERSAFE_REDIS_PASSWORD_FILE\n");
