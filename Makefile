@@ -43,6 +43,10 @@ CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/gen $(shell pg_config --includedir 2>/d
 LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed
 LDLIBS  := -lmicrohttpd -lpq -lhiredis -lcurl -lssl -lcrypto -ljansson -lsodium -lsecp256k1 -pthread
 
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # --- what is built -------------------------------------------------------------------------
@@ -80,7 +84,8 @@ all: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIB): $(call objects,$(COMMON_SRC))
 $(TIER1): $(call objects,$(TIER1_SRC))
@@ -90,7 +95,8 @@ $(CTL): $(call objects,$(CTL_SRC))
 $(TESTS): $(call objects,$(TESTS_SRC))
 $(BUILD)/%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 
 # The schema this build is for. The folders count too: a file that goes away changes it.
 $(BUILD)/gen/schema-version.h: common/db/make-schema-version $(wildcard migrations/* migrations/*/*)
@@ -99,39 +105,49 @@ $(BUILD)/gen/schema-version.h: common/db/make-schema-version $(wildcard migratio
 $(BUILD)/obj/common/db/schema.o: $(BUILD)/gen/schema-version.h
 
 $(BUILD)/eldersafe-%: $(BUILD)/obj/tier1-core/main-%.o $(TIER1) $(LIB)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/eldersafe-%: $(BUILD)/obj/worker-ledger/main-%.o $(LEDGER) $(LIB)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # The verifier is one static file without database or network code: it must run years from now.
 VERIFY_LINK_release := -static-pie
 VERIFY_LINK := $(or $(VERIFY_LINK_$(VARIANT)),)
 $(BUILD)/eldersafe-verify: $(BUILD)/obj/worker-ledger/verify/main.o $(VERIFY) $(LEDGER) $(LIB)
-	$(CC) $(filter-out -pie,$(LDFLAGS)) $(VERIFY_LINK) $^ -ljansson -lsodium -pthread -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(filter-out -pie,$(LDFLAGS)) $(VERIFY_LINK) $^ -ljansson -lsodium -pthread -o $@
 
 $(BUILD)/eldersafectl: $(BUILD)/obj/deploy/ctl/main.o $(CTL) $(VERIFY) $(LEDGER) $(LIB)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # --- tests ---------------------------------------------------------------------------------
 $(BUILD)/common/tests/%: $(BUILD)/obj/common/tests/%.o $(TESTS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 $(BUILD)/tier1-core/tests/%: $(BUILD)/obj/tier1-core/tests/%.o $(TIER1) $(TESTS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 $(BUILD)/worker-ledger/tests/%: $(BUILD)/obj/worker-ledger/tests/%.o $(VERIFY) $(LEDGER) $(TESTS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 $(BUILD)/deploy/ctl/tests/%: $(BUILD)/obj/deploy/ctl/tests/%.o $(CTL) $(VERIFY) $(LEDGER) $(TESTS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 
 $(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LEDGER) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 .PHONY: unit-tests check-unit
 unit-tests: $(UNIT_TESTS) $(BUILD)/eldersafectl
@@ -143,7 +159,8 @@ CHECK_SQL := $(BUILD)/tests/check-sql/check-sql
 $(CHECK_SQL): $(call objects,$(wildcard tests/check-sql/*.c)) $(TIER1) $(CTL) $(VERIFY) $(LEDGER) \
               $(TESTS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 .PHONY: check-sql
 check-sql: $(CHECK_SQL) $(BUILD)/eldersafectl
 	$(CHECK_SQL) $$(tests/check-sql/list-statements)
@@ -152,7 +169,8 @@ check-sql: $(CHECK_SQL) $(BUILD)/eldersafectl
 ifeq ($(VARIANT),fuzz)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(CTL) $(TIER1) $(VERIFY) $(LEDGER) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 endif
