@@ -50,6 +50,11 @@ GRANT SELECT, INSERT ON bus.inbox TO eldersafe_notify;
 GRANT SELECT, INSERT, UPDATE (taken_below, moved_at) ON bus.consumers TO eldersafe_notify;
 GRANT SELECT, INSERT, UPDATE (failures, last_error, next_at, parked_at), DELETE ON bus.failures
     TO eldersafe_notify;
+GRANT EXECUTE ON FUNCTION
+    bus.retention(), bus.pause_after(integer), bus.survey(text, text[], bigint),
+    bus.waiting(text, text[], bigint, bigint), bus.take(text, bigint, text[]),
+    bus.begin_try(text, bigint, integer), bus.fail_try(text, bigint, text, integer, integer)
+    TO eldersafe_notify;
 GRANT SELECT ON vault.contacts TO eldersafe_notify;
 GRANT SELECT, INSERT, DELETE,
       UPDATE (state, attempts, next_at, sealed, provider_ref, last_error) ON vault.messages

@@ -20,7 +20,7 @@
 #include "tier1-core/revocations.h"
 #include "tier1-core/routes.h"
 
-#define LIMITER_ENTRIES 65536
+#define LIMITER_ENTRIES 262144 /* 4 MiB: several times the keys of a busy 10 s window */
 #define ALIVE_LIMIT_MS  10000
 #define LISTEN_NAME     "core"
 

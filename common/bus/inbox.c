@@ -5,54 +5,11 @@
 #define SURVEY_LIMIT 10000
 #define ERROR_SIZE   200
 
-/* bus.prune keeps the outbox and inboxes for 7 days. */
-#define WITHIN_RETENTION(created_at) created_at " > clock_timestamp() - interval '7 days'"
-#define MARK_OF_GROUP                                                                              \
-    "coalesce((SELECT c.taken_below FROM bus.consumers c WHERE c.consumer = $1), '0')"
+/* The work is done by functions of the schema (migrations/functions/60-bus-delivery.sql). */
 
-/*
- * The mark goes up to the first settled event that is open, else past the last settled one seen. A
- * topic of which only the beginning was looked at holds the mark back. WITH TIES: a transaction is
- * seen whole or not at all, so "below" stays exact.
- */
 static const struct es_db_statement survey_statement = {
     .name = "bus_survey",
-    .sql =
-        "WITH ahead AS MATERIALIZED ("
-        "  SELECT t.topic, o.written_by, o.created_at, i.taken IS NULL AS open,"
-        "   o.written_by < pg_snapshot_xmin(pg_current_snapshot()) AS settled"
-        "  FROM unnest($2) AS t (topic)"
-        "  CROSS JOIN LATERAL ("
-        "   SELECT b.event_id, b.written_by, b.created_at FROM bus.outbox b"
-        "   WHERE b.topic = t.topic AND b.written_by >= " MARK_OF_GROUP "   AND " WITHIN_RETENTION(
-            "b.created_at") "   ORDER BY b.written_by FETCH FIRST $3 ROWS WITH TIES) AS o"
-                            "  LEFT JOIN LATERAL ("
-                            "   SELECT true AS taken FROM bus.inbox n"
-                            "   WHERE n.consumer = $1 AND n.event_id = o.event_id LIMIT 1) AS i ON "
-                            "true"
-                            "), of_topic AS ("
-                            "  SELECT min(written_by) FILTER (WHERE open AND settled) AS "
-                            "first_open,"
-                            "   ((max(written_by) FILTER (WHERE settled))::text::numeric + "
-                            "1)::text::xid8 AS beyond,"
-                            "   count(*) >= $3 AS cut"
-                            "  FROM ahead GROUP BY topic"
-                            "), mark AS ("
-                            "  SELECT coalesce(min(CASE WHEN cut THEN coalesce(first_open, beyond)"
-                            "                      ELSE first_open END), max(beyond)) AS at FROM "
-                            "of_topic"
-                            "), moved AS ("
-                            "  INSERT INTO bus.consumers AS c (consumer, taken_below)"
-                            "  SELECT $1, at FROM mark WHERE at IS NOT NULL"
-                            "  ON CONFLICT (consumer) DO UPDATE"
-                            "  SET taken_below = excluded.taken_below, moved_at = clock_timestamp()"
-                            "  WHERE c.taken_below < excluded.taken_below"
-                            ") "
-                            "SELECT count(*) FILTER (WHERE open) AS waiting, greatest(0, "
-                            "coalesce(extract(epoch FROM"
-                            " clock_timestamp() - min(created_at) FILTER (WHERE open)) * 1000, "
-                            "0))::bigint"
-                            " AS oldest_ms FROM ahead",
+    .sql = "SELECT waiting, oldest_ms FROM bus.survey($1, $2, $3)",
     .params = "tTi",
 };
 
@@ -72,18 +29,7 @@ enum es_db_result es_inbox_survey(struct es_db *db, const struct es_inbox *inbox
 
 static const struct es_db_statement waiting_statement = {
     .name = "bus_waiting",
-    .sql = "SELECT e.event_id FROM unnest($2) AS t (topic)"
-           " CROSS JOIN LATERAL ("
-           "  SELECT o.event_id, o.written_by FROM bus.outbox o"
-           "  WHERE o.topic = t.topic AND o.written_by >= " MARK_OF_GROUP
-           "  AND o.created_at <= clock_timestamp() - $4 * interval '1 millisecond'"
-           "  AND " WITHIN_RETENTION(
-               "o.created_at") "  AND NOT EXISTS (SELECT FROM bus.inbox i"
-                               "   WHERE i.consumer = $1 AND i.event_id = o.event_id)"
-                               "  AND NOT EXISTS (SELECT FROM bus.failures f WHERE f.consumer = $1"
-                               "   AND f.event_id = o.event_id AND f.next_at > clock_timestamp())"
-                               "  ORDER BY o.written_by, o.event_id LIMIT $3) AS e"
-                               " ORDER BY e.written_by, e.event_id LIMIT $3",
+    .sql = "SELECT event_id FROM bus.waiting($1, $2, $3, $4)",
     .params = "tTii",
 };
 
@@ -97,19 +43,7 @@ enum es_db_result es_inbox_waiting(struct es_db *db, const struct es_inbox *inbo
 
 static const struct es_db_statement take_statement = {
     .name = "bus_take",
-    .sql = "WITH event AS ("
-           "  SELECT o.event_id, o.topic, o.payload FROM bus.outbox o"
-           "  WHERE o.event_id = $2 AND o.topic = ANY ($3) AND " WITHIN_RETENTION(
-               "o.created_at") "), taken AS ("
-                               "  INSERT INTO bus.inbox (consumer, event_id) SELECT $1, event_id "
-                               "FROM event"
-                               "  ON CONFLICT DO NOTHING RETURNING event_id"
-                               "), healed AS ("
-                               "  DELETE FROM bus.failures f USING taken t"
-                               "  WHERE f.consumer = $1 AND f.event_id = t.event_id"
-                               ") "
-                               "SELECT e.topic, e.payload::text AS payload FROM event e JOIN taken "
-                               "USING (event_id)",
+    .sql = "SELECT topic, payload FROM bus.take($1, $2, $3)",
     .params = "tiT",
 };
 
@@ -120,85 +54,40 @@ enum es_db_result es_inbox_take(struct es_db *db, const struct es_inbox *inbox, 
     return es_db_one(db, &take_statement, ret_rows, inbox->group, event_id, &topics);
 }
 
-/* The pause after try number N: 1, 2, 4 … 60 s. */
-#define PAUSE_AFTER(n) "clock_timestamp() + least(power(2, " n " - 1), 60) * interval '1 second'"
-
-/* No row in "noted" means that the event was begun or failed a moment ago. */
 static const struct es_db_statement begin_statement = {
     .name = "bus_begin_try",
-    .sql = "WITH open AS ("
-           "  SELECT WHERE NOT EXISTS (SELECT FROM bus.inbox i"
-           "   WHERE i.consumer = $1 AND i.event_id = $2)"
-           "), noted AS ("
-           "  INSERT INTO bus.failures AS f (consumer, event_id, failures, last_error, next_at)"
-           "  SELECT $1, $2, 1, 'unfinished', " PAUSE_AFTER(
-               "1") " FROM open"
-                    "  ON CONFLICT (consumer, event_id) DO UPDATE SET"
-                    "   failures = least(f.failures + 1, $3),"
-                    "   last_error = CASE WHEN f.failures < $3 THEN 'unfinished' ELSE f.last_error "
-                    "END,"
-                    "   next_at = CASE WHEN f.failures < $3 THEN " PAUSE_AFTER(
-                        "f.failures + 1") " END,"
-                                          "   parked_at = CASE WHEN f.failures >= $3 THEN "
-                                          "clock_timestamp() END"
-                                          "  WHERE f.next_at <= clock_timestamp()"
-                                          "  RETURNING f.parked_at IS NOT NULL AS parked"
-                                          "), parked AS ("
-                                          "  INSERT INTO bus.inbox (consumer, event_id) SELECT $1, "
-                                          "$2 FROM noted WHERE parked"
-                                          "  ON CONFLICT DO NOTHING"
-                                          ") "
-                                          "SELECT EXISTS (SELECT FROM open) AS open, EXISTS "
-                                          "(SELECT FROM noted) AS noted,"
-                                          " EXISTS (SELECT FROM noted WHERE parked) AS parked",
+    .sql = "SELECT bus.begin_try($1, $2, $3) AS outcome",
     .params = "tin",
 };
 
 enum es_db_result es_inbox_begin_try(struct es_db *db, const struct es_inbox *inbox,
                                      int64_t event_id, enum es_inbox_try *ret_try)
 {
+    static const char *const outcomes[] = {
+        [ES_INBOX_GO] = "go",
+        [ES_INBOX_DONE] = "done",
+        [ES_INBOX_BUSY] = "busy",
+        [ES_INBOX_PARKED] = "parked",
+    };
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
         es_db_one(db, &begin_statement, &rows, inbox->group, event_id, inbox->failures_to_park);
     if (result != ES_DB_OK) {
         return result;
     }
-    if (!es_db_bool(rows, 0, "open")) {
-        *ret_try = ES_INBOX_DONE;
-    } else if (!es_db_bool(rows, 0, "noted")) {
-        *ret_try = ES_INBOX_BUSY;
-    } else {
-        *ret_try = es_db_bool(rows, 0, "parked") ? ES_INBOX_PARKED : ES_INBOX_GO;
+    const char *outcome = es_db_text(rows, 0, "outcome");
+    for (size_t i = 0; i < ES_ARRAY_LEN(outcomes); i++) {
+        if (strcmp(outcomes[i], outcome) == 0) {
+            *ret_try = (enum es_inbox_try)i;
+            return ES_DB_OK;
+        }
     }
-    return ES_DB_OK;
+    return ES_DB_BUG;
 }
 
 static const struct es_db_statement fail_statement = {
-    .name = "bus_fail",
-    .sql = "WITH noted AS ("
-           "  INSERT INTO bus.failures AS f"
-           "   (consumer, event_id, failures, last_error, next_at, parked_at)"
-           "  SELECT $1, $2, 1, $3, CASE WHEN $5 > 1 THEN " PAUSE_AFTER(
-               "1") " END,"
-                    "   CASE WHEN $5 <= 1 THEN clock_timestamp() END"
-                    "  WHERE NOT EXISTS (SELECT FROM bus.inbox i"
-                    "   WHERE i.consumer = $1 AND i.event_id = $2)"
-                    "  ON CONFLICT (consumer, event_id) DO UPDATE SET"
-                    "   failures = f.failures + $4, last_error = excluded.last_error,"
-                    "   next_at = CASE WHEN f.failures + $4 < $5"
-                    "             THEN " PAUSE_AFTER(
-                        "(f.failures + $4)") " END,"
-                                             "   parked_at = CASE WHEN f.failures + $4 >= $5 THEN "
-                                             "clock_timestamp() END"
-                                             "  WHERE f.parked_at IS NULL"
-                                             "  RETURNING f.parked_at IS NOT NULL AS parked"
-                                             "), parked AS ("
-                                             "  INSERT INTO bus.inbox (consumer, event_id) SELECT "
-                                             "$1, $2 FROM noted WHERE parked"
-                                             "  ON CONFLICT DO NOTHING"
-                                             ") "
-                                             "SELECT EXISTS (SELECT FROM noted WHERE parked) AS "
-                                             "parked",
+    .name = "bus_fail_try",
+    .sql = "SELECT bus.fail_try($1, $2, $3, $4, $5) AS parked",
     .params = "titnn",
 };
 

@@ -114,7 +114,11 @@ export class ChainStandIn extends ChainControl {
       command: [process.execPath, MAIN, ...argv],
       output: path.join(this.folder, 'chain.log'),
     });
-    await this.#child.waitUntil('ready', () => existsSync(readyFile) && JSON.parse(readFileSync(readyFile, 'utf8')), { timeout: START_MS });
+    await this.#child.waitUntil(
+      'ready',
+      () => existsSync(readyFile) && JSON.parse(readFileSync(readyFile, 'utf8')),
+      { timeout: START_MS },
+    );
   }
 
   async stop() {

@@ -30,8 +30,13 @@ export function runProgram(name, argv, environment = {}, timeout = TIMEOUT_MS) {
   try {
     return execFileSync(program, argv, { encoding: 'utf8', timeout, stdio: ['ignore', 'pipe', 'pipe'], env });
   } catch (error) {
-    const how = error.code === 'ETIMEDOUT' ? `not done after ${timeout} ms` : `exit code ${error.status ?? error.signal}`;
-    const failure = new Error(`${path.basename(program)} ${argv.slice(0, 2).join(' ')}: ${how}\n${error.stdout ?? ''}${error.stderr ?? ''}`);
+    const how =
+      error.code === 'ETIMEDOUT'
+        ? `not done after ${timeout} ms`
+        : `exit code ${error.status ?? error.signal}`;
+    const failure = new Error(
+      `${path.basename(program)} ${argv.slice(0, 2).join(' ')}: ${how}\n${error.stdout ?? ''}${error.stderr ?? ''}`,
+    );
     throw Object.assign(failure, { status: error.status, stdout: error.stdout, stderr: error.stderr });
   }
 }

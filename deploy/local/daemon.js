@@ -18,7 +18,13 @@ export class Daemon {
     this.readyFile = settings.READY_FILE;
     rmSync(this.readyFile, { force: true }); // one left by a killed predecessor says nothing
     const prefixed = Object.entries(settings).map(([option, value]) => [PREFIX + option, String(value)]);
-    this.child = new Child({ name, command, cwd, output, env: { ...Object.fromEntries(prefixed), ...environment } });
+    this.child = new Child({
+      name,
+      command,
+      cwd,
+      output,
+      env: { ...Object.fromEntries(prefixed), ...environment },
+    });
   }
 
   /** Waits for the ready file and yields its content: { pid, listen?, metrics? }. */

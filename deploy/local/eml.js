@@ -22,15 +22,24 @@ export function parseMail(raw) {
 function split(part) {
   const end = part.indexOf('\n\n');
   const head = part.slice(0, end).replace(/\n[ \t]+/g, ' ');
-  const fields = head.split('\n').map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]);
+  const fields = head
+    .split('\n')
+    .map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]);
   return { headers: Object.fromEntries(fields), body: part.slice(end + 2) };
 }
 
 function plainText(headers, body) {
   const boundary = headers['content-type']?.match(/boundary="?([^";]+)"?/)?.[1];
   if (!boundary) return decode(headers['content-transfer-encoding'], body);
-  const parts = body.split(`--${boundary}`).slice(1, -1).map((part) => split(part.replace(/^\n/, '')));
-  const plain = parts.find((part) => /^text\/plain/i.test(part.headers['content-type'] ?? 'text/plain')) ?? parts[0];
+  const parts = body
+    .split(`--${boundary}`)
+    .slice(1, -1)
+    .map((part) => split(part.replace(/^\n/, '')));
+  const plain =
+    parts.find((part) => /^text\/plain/i.test(part.headers['content-type'] ?? 'text/plain')) ?? parts[0];
   return plainText(plain.headers, plain.body);
 }
 

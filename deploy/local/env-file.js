@@ -12,7 +12,10 @@ export function stackVariables(stack) {
   const daemons = processes.flatMap((name) => {
     const { listen, metrics } = announced(name);
     const upper = name.toUpperCase();
-    return [listen && [`${upper}_URL`, `http://${listen}`], metrics && [`${upper}_METRICS_URL`, `http://${metrics}`]].filter(Boolean);
+    return [
+      listen && [`${upper}_URL`, `http://${listen}`],
+      metrics && [`${upper}_METRICS_URL`, `http://${metrics}`],
+    ].filter(Boolean);
   });
   return {
     ...Object.fromEntries(daemons),

@@ -11,7 +11,10 @@ const LOOPBACK = '127.0.0.1';
  * are), token (bearer), cookie, timeout. Yields { status, headers, text, json } (json: undefined
  * when the body is not JSON). `setCookie` is the list of Set-Cookie fields.
  */
-export function request(url, { method = 'GET', headers = {}, body, token, cookie, timeout = TIMEOUT_MS, agent } = {}) {
+export function request(
+  url,
+  { method = 'GET', headers = {}, body, token, cookie, timeout = TIMEOUT_MS, agent } = {},
+) {
   const content = encode(body);
   const all = { ...content.headers, ...headers };
   if (token) all.authorization = `Bearer ${token}`;
@@ -19,7 +22,15 @@ export function request(url, { method = 'GET', headers = {}, body, token, cookie
   return new Promise((resolve, reject) => {
     const target = new URL(url);
     const host = target.hostname.endsWith('.localhost') ? LOOPBACK : target.hostname;
-    const options = { host, port: target.port, path: target.pathname + target.search, method, headers: { host: target.host, ...all }, timeout, agent: agent ?? false };
+    const options = {
+      host,
+      port: target.port,
+      path: target.pathname + target.search,
+      method,
+      headers: { host: target.host, ...all },
+      timeout,
+      agent: agent ?? false,
+    };
     const outgoing = http.request(options, (incoming) => {
       const chunks = [];
       incoming.on('data', (chunk) => chunks.push(chunk));
@@ -27,7 +38,9 @@ export function request(url, { method = 'GET', headers = {}, body, token, cookie
       incoming.on('end', () => resolve(answerOf(incoming, Buffer.concat(chunks))));
     });
     outgoing.on('error', reject);
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeout} ms: ${method} ${url}`)));
+    outgoing.on('timeout', () =>
+      outgoing.destroy(new Error(`no answer within ${timeout} ms: ${method} ${url}`)),
+    );
     outgoing.end(content.bytes);
   });
 }

@@ -45,7 +45,10 @@ export function publicKeyOf(type, secretHex) {
 
 /** The verifier key of a log, "origin+hash+key" (C2SP signed-note), from its Ed25519 seed. */
 export function verifierKey(origin, seedHex) {
-  const key = Buffer.concat([Buffer.from([ED25519_NOTE_ALGORITHM]), Buffer.from(publicKeyOf('ed25519', seedHex), 'hex')]);
+  const key = Buffer.concat([
+    Buffer.from([ED25519_NOTE_ALGORITHM]),
+    Buffer.from(publicKeyOf('ed25519', seedHex), 'hex'),
+  ]);
   const id = createHash('sha256').update(origin).update('\n').update(key).digest('hex').slice(0, 8);
   return `${origin}+${id}+${key.toString('base64')}`;
 }

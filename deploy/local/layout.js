@@ -39,15 +39,21 @@ export function readLayout(environment) {
 export async function checkPorts({ base, ports }) {
   for (const [name, port] of Object.entries(ports)) {
     if (!(await isFree(port))) {
-      throw new Error(`port ${port} (${name}) is taken: stop what uses it, or choose another PORT_BASE than ${base}`);
+      throw new Error(
+        `port ${port} (${name}) is taken: stop what uses it, or choose another PORT_BASE than ${base}`,
+      );
     }
   }
 }
 
 /** The same, but gives the processes of a stack that was killed the time they need to stop. */
 export function checkPortsAfterKill(layout) {
-  return eventually('the ports are free', async () => {
-    await checkPorts(layout);
-    return true;
-  }, { timeout: AFTER_KILL_MS, every: AFTER_KILL_PAUSE_MS });
+  return eventually(
+    'the ports are free',
+    async () => {
+      await checkPorts(layout);
+      return true;
+    },
+    { timeout: AFTER_KILL_MS, every: AFTER_KILL_PAUSE_MS },
+  );
 }

@@ -23,7 +23,11 @@ const IN_A_BLOCK = ['mined', 'final'];
  */
 export async function mainJob(where, member, say) {
   const token = await signIn(where, member, say);
-  const signal = await expect(200, 'the signal', request(`${where.edgeUrl}/api/signal`, { method: 'POST', token, body: { channel: 'app' } }));
+  const signal = await expect(
+    200,
+    'the signal',
+    request(`${where.edgeUrl}/api/signal`, { method: 'POST', token, body: { channel: 'app' } }),
+  );
   say(`signal ${signal.signal_id} kept for ${signal.day}: streak ${signal.streak}`);
   const receipt = await minedReceipt(where, signal, token, say);
   writeFileSync(where.receiptFile, `${receipt}\n`);
@@ -35,11 +39,21 @@ export async function mainJob(where, member, say) {
 
 async function signIn({ edgeUrl, mailFolder }, { number, email }, say) {
   const before = new Set(mailsIn(mailFolder));
-  await expect(202, 'the sign-in', request(`${edgeUrl}/api/auth/login`, { method: 'POST', body: { member_number: number, email } }));
-  const mail = await eventually(`a mail in ${mailFolder}`, () => newMail(mailFolder, before, email), { timeout: MAIL_MS });
+  await expect(
+    202,
+    'the sign-in',
+    request(`${edgeUrl}/api/auth/login`, { method: 'POST', body: { member_number: number, email } }),
+  );
+  const mail = await eventually(`a mail in ${mailFolder}`, () => newMail(mailFolder, before, email), {
+    timeout: MAIL_MS,
+  });
   say(`the mail with the link is there: ${mail.file}`);
   const body = { token: new URL(mail.link).searchParams.get('token') };
-  const { token } = await expect(200, 'the link', request(`${edgeUrl}/api/auth/verify`, { method: 'POST', body }));
+  const { token } = await expect(
+    200,
+    'the link',
+    request(`${edgeUrl}/api/auth/verify`, { method: 'POST', body }),
+  );
   say(`signed in as member ${number}`);
   return token;
 }
@@ -49,20 +63,26 @@ function mailsIn(folder) {
 }
 
 function newMail(folder, before, email) {
-  const fresh = mailsIn(folder).filter((name) => !before.has(name)).map((name) => path.join(folder, name));
+  const fresh = mailsIn(folder)
+    .filter((name) => !before.has(name))
+    .map((name) => path.join(folder, name));
   const mails = fresh.map((file) => ({ file, ...parseMail(readFileSync(file, 'utf8')) }));
   return mails.find(({ to, link }) => to === email && link);
 }
 
 async function minedReceipt({ edgeUrl }, { signal_id: id }, token, say) {
   let told = null;
-  return eventually(`signal ${id} in a block`, async () => {
-    const { status, text, json } = await request(`${edgeUrl}/api/signals/${id}/receipt`, { token });
-    if (status !== 200) throw new Error(`${status} ${text}`);
-    if (json.status !== told) say(`  ${json.status}`);
-    told = json.status;
-    return IN_A_BLOCK.includes(json.status) && text;
-  }, { timeout: MINED_MS, every: POLL_MS });
+  return eventually(
+    `signal ${id} in a block`,
+    async () => {
+      const { status, text, json } = await request(`${edgeUrl}/api/signals/${id}/receipt`, { token });
+      if (status !== 200) throw new Error(`${status} ${text}`);
+      if (json.status !== told) say(`  ${json.status}`);
+      told = json.status;
+      return IN_A_BLOCK.includes(json.status) && text;
+    },
+    { timeout: MINED_MS, every: POLL_MS },
+  );
 }
 
 async function expect(status, what, answer) {
@@ -74,7 +94,12 @@ async function expect(status, what, answer) {
 async function fromShell({ EDGE_URL, MAIL_DIR, LOG_VKEY_FILE, RECEIPT_FILE }) {
   if (!EDGE_URL) throw new Error('EDGE_URL is not set: source LOCAL_DIR/env first');
   const { DEMO_MEMBERS } = await import('./stack.js');
-  const where = { edgeUrl: EDGE_URL, mailFolder: MAIL_DIR, verifierKeyFile: LOG_VKEY_FILE, receiptFile: RECEIPT_FILE ?? 'receipt.json' };
+  const where = {
+    edgeUrl: EDGE_URL,
+    mailFolder: MAIL_DIR,
+    verifierKeyFile: LOG_VKEY_FILE,
+    receiptFile: RECEIPT_FILE ?? 'receipt.json',
+  };
   await mainJob(where, DEMO_MEMBERS[0], (line) => process.stdout.write(`${line}\n`));
 }
 

@@ -111,8 +111,21 @@ export class Postgres {
 
   /** Runs SQL as the superuser through psql; yields its output. */
   sql(text, database = 'postgres') {
-    const argv = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set', 'ON_ERROR_STOP=1', '--dbname', this.superConninfo(database)];
-    return execFileSync(program('psql'), argv, { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] }).trim();
+    const argv = [
+      '--no-psqlrc',
+      '--quiet',
+      '--tuples-only',
+      '--no-align',
+      '--set',
+      'ON_ERROR_STOP=1',
+      '--dbname',
+      this.superConninfo(database),
+    ];
+    return execFileSync(program('psql'), argv, {
+      input: text,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }).trim();
   }
 
   /** A new database NAME, empty or a copy of TEMPLATE (to which nobody may be connected). */
@@ -149,7 +162,19 @@ export class Postgres {
     const passwordFile = path.join(path.dirname(this.#data), 'superuser.tmp');
     writeFileSync(passwordFile, this.superPassword, { mode: PASSFILE_MODE });
     if (this.#user) chownSync(passwordFile, this.#user.uid, this.#user.gid);
-    const options = ['--username', SUPERUSER, '--pwfile', passwordFile, '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C.UTF-8', '--no-sync'];
+    const options = [
+      '--username',
+      SUPERUSER,
+      '--pwfile',
+      passwordFile,
+      '--auth',
+      'scram-sha-256',
+      '--encoding',
+      'UTF8',
+      '--locale',
+      'C.UTF-8',
+      '--no-sync',
+    ];
     runAs(this.#user, [program('initdb'), '-D', this.#data, ...options], { cwd: '/' });
     runAs(this.#user, ['rm', '-f', passwordFile]);
     runAs(this.#user, ['touch', path.join(this.#data, 'eldersafe-initialised')]);
@@ -189,7 +214,13 @@ export class Postgres {
   }
 
   #answers() {
-    const { status } = spawnSync(program('pg_isready'), ['--quiet', '--host', HOST, '--port', String(this.port)]);
+    const { status } = spawnSync(program('pg_isready'), [
+      '--quiet',
+      '--host',
+      HOST,
+      '--port',
+      String(this.port),
+    ]);
     return status === 0;
   }
 }
@@ -208,12 +239,19 @@ let folderOfPrograms = null;
 function programFolder() {
   if (folderOfPrograms) return folderOfPrograms;
   const asked = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' });
-  const candidates = [asked.stdout?.trim(), ...[17, 16, 15].map((major) => `/usr/lib/postgresql/${major}/bin`)];
+  const candidates = [
+    asked.stdout?.trim(),
+    ...[17, 16, 15].map((major) => `/usr/lib/postgresql/${major}/bin`),
+  ];
   folderOfPrograms = candidates.find((folder) => folder && existsSync(path.join(folder, 'initdb')));
   if (!folderOfPrograms) throw new Error('no PostgreSQL server programs found: run deploy/bootstrap');
   return folderOfPrograms;
 }
 
 function isAlive(pid) {
-  return Number.isInteger(pid) && existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres');
+  return (
+    Number.isInteger(pid) &&
+    existsSync(`/proc/${pid}`) &&
+    readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')
+  );
 }

@@ -40,7 +40,12 @@ export class Child extends EventEmitter {
     const fd = openSync(output, 'a');
     try {
       const argv = [...setprivOptions(user, deathSignal), ...command];
-      this.#process = spawn('setpriv', argv, { env: { PATH: process.env.PATH, ...env }, cwd, stdio: ['ignore', fd, fd], detached: true });
+      this.#process = spawn('setpriv', argv, {
+        env: { PATH: process.env.PATH, ...env },
+        cwd,
+        stdio: ['ignore', fd, fd],
+        detached: true,
+      });
     } finally {
       closeSync(fd);
     }
@@ -57,7 +62,9 @@ export class Child extends EventEmitter {
 
   /** Everything this run has printed so far. */
   printed() {
-    return existsSync(this.output) ? readFileSync(this.output).subarray(this.#outputStart).toString('utf8') : '';
+    return existsSync(this.output)
+      ? readFileSync(this.output).subarray(this.#outputStart).toString('utf8')
+      : '';
   }
 
   /** The last lines it printed, for error messages. */
@@ -73,11 +80,16 @@ export class Child extends EventEmitter {
   /** As eventually(), but fails at once, with the end of the output, if the process ends. */
   async waitUntil(what, probe, options) {
     try {
-      return await eventually(`${this.name}: ${what}`, async () => {
-        const value = await probe();
-        if (!value && this.ended) throw finalError(`${this.name} ended (${describeEnd(this.ended)}) before: ${what}`);
-        return value;
-      }, options);
+      return await eventually(
+        `${this.name}: ${what}`,
+        async () => {
+          const value = await probe();
+          if (!value && this.ended)
+            throw finalError(`${this.name} ended (${describeEnd(this.ended)}) before: ${what}`);
+          return value;
+        },
+        options,
+      );
     } catch (error) {
       throw new Error(`${error.message}\n--- last output of ${this.name}\n${this.tail()}`);
     }

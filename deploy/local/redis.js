@@ -85,8 +85,12 @@ export class Redis {
   }
 
   #writeAcl() {
-    const lines = readFileSync(this.aclFile, 'utf8').split('\n').filter((line) => line.startsWith('user '));
-    const filled = lines.map((line) => line.replace(PASSWORD_MARK, () => `#${sha256(this.password(line.split(' ')[1]))}`));
+    const lines = readFileSync(this.aclFile, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('user '));
+    const filled = lines.map((line) =>
+      line.replace(PASSWORD_MARK, () => `#${sha256(this.password(line.split(' ')[1]))}`),
+    );
     writeFileSync(path.join(this.folder, 'users.acl'), `${filled.join('\n')}\n`, { mode: 0o600 });
   }
 

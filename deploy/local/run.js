@@ -107,9 +107,12 @@ function askedToStop() {
   return asked;
 }
 
-main().then((code) => {
-  process.exitCode = code;
-}, (error) => {
-  process.stderr.write(`eldersafe: ${error.message}\n`);
-  process.exitCode = 1;
-});
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    process.stderr.write(`eldersafe: ${error.message}\n`);
+    process.exitCode = 1;
+  },
+);

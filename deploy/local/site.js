@@ -19,7 +19,11 @@ export const DAEMONS = {
 };
 
 /** Roles that have a password: the daemons', and those of eldersafectl. */
-export const ROLES = [...Object.values(DAEMONS).map(({ role }) => role), 'eldersafe_migrate', 'eldersafe_admin'];
+export const ROLES = [
+  ...Object.values(DAEMONS).map(({ role }) => role),
+  'eldersafe_migrate',
+  'eldersafe_admin',
+];
 
 /** The folder with the programs: ELDERSAFE_BUILD (relative to the repository) or build/release. */
 export function buildFolder() {
@@ -52,7 +56,9 @@ export class Site {
       chain: secretFile(keys, 'chain.key', newKey),
       log: secretFile(keys, 'log.key', newKey),
     };
-    this.keys.notifyPublic = secretFile(keys, 'notify.pub', () => publicKeyOf('x25519', this.keys.vault.text));
+    this.keys.notifyPublic = secretFile(keys, 'notify.pub', () =>
+      publicKeyOf('x25519', this.keys.vault.text),
+    );
     this.logVerifierKey = secretFile(keys, 'log.vkey', () => verifierKey(LOG_ORIGIN, this.keys.log.text));
     this.mailFolder = path.join(folder, 'mail');
     this.tilesFolder = path.join(folder, 'tiles');
@@ -82,9 +88,14 @@ export class Site {
 
   #common(process, { folder, name, metrics }) {
     const { role, redisUser } = DAEMONS[process];
-    const redis = this.redis && redisUser
-      ? { REDIS: this.addresses.redis ?? this.redis.address, REDIS_USER: redisUser, REDIS_PASSWORD_FILE: this.redis.passwordFile(redisUser) }
-      : {};
+    const redis =
+      this.redis && redisUser
+        ? {
+            REDIS: this.addresses.redis ?? this.redis.address,
+            REDIS_USER: redisUser,
+            REDIS_PASSWORD_FILE: this.redis.passwordFile(redisUser),
+          }
+        : {};
     return {
       READY_FILE: path.join(folder, `${name}.ready`),
       LOG_FILE: path.join(folder, `${name}.log`),

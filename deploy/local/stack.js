@@ -53,8 +53,12 @@ export class Stack extends EventEmitter {
     super();
     this.#layout = layout;
     this.folder = layout.folder;
-    this.#supervisor.on('restart', (name, why, pauseMs) => this.emit('trouble', `${name} ended (${why}), starting it again in ${pauseMs} ms`));
-    this.#supervisor.on('gone', (name, why) => this.emit('trouble', `${name} ended (${why}) and stays down: see ${this.#logOf(name)}`));
+    this.#supervisor.on('restart', (name, why, pauseMs) =>
+      this.emit('trouble', `${name} ended (${why}), starting it again in ${pauseMs} ms`),
+    );
+    this.#supervisor.on('gone', (name, why) =>
+      this.emit('trouble', `${name} ended (${why}) and stays down: see ${this.#logOf(name)}`),
+    );
   }
 
   /** Starts everything, in order. On failure what was started is stopped again. */
@@ -65,7 +69,10 @@ export class Stack extends EventEmitter {
       await this.#startProcesses();
       this.#importMembers();
       await this.#fundLedger();
-      await eventually('the edge lets requests through', async () => (await request(`${this.edge.appUrl}/health/ready`)).status === 200);
+      await eventually(
+        'the edge lets requests through',
+        async () => (await request(`${this.edge.appUrl}/health/ready`)).status === 200,
+      );
     } catch (error) {
       await this.stop();
       throw error;
@@ -94,10 +101,24 @@ export class Stack extends EventEmitter {
     mkdirSync(this.folder, { recursive: true });
     chmodSync(this.folder, 0o711); // the database server's user passes through
     this.postgres = new Postgres({ folder: inside('postgres'), port: ports.postgres });
-    this.redis = new Redis({ folder: inside('redis'), port: ports.redis, aclFile: path.join(REPOSITORY, 'deploy/redis/users.acl') });
-    this.chain = new ChainStandIn({ folder: inside('chain'), port: ports.chain, blockInterval: BLOCK_INTERVAL_S });
-    this.edge = new Edge({ folder: inside('edge'), port: ports.edge, core: `${HOST}:${ports.core}`, tiles: inside('tiles') });
-    for (const folder of ['chain', 'mail', 'tiles', 'run', 'log']) mkdirSync(inside(folder), { recursive: true, mode: 0o700 });
+    this.redis = new Redis({
+      folder: inside('redis'),
+      port: ports.redis,
+      aclFile: path.join(REPOSITORY, 'deploy/redis/users.acl'),
+    });
+    this.chain = new ChainStandIn({
+      folder: inside('chain'),
+      port: ports.chain,
+      blockInterval: BLOCK_INTERVAL_S,
+    });
+    this.edge = new Edge({
+      folder: inside('edge'),
+      port: ports.edge,
+      core: `${HOST}:${ports.core}`,
+      tiles: inside('tiles'),
+    });
+    for (const folder of ['chain', 'mail', 'tiles', 'run', 'log'])
+      mkdirSync(inside(folder), { recursive: true, mode: 0o700 });
     await this.#serve('PostgreSQL', this.postgres);
     await this.#serve('Redis', this.redis);
     await this.#serve('the chain stand-in', this.chain);
@@ -150,7 +171,12 @@ export class Stack extends EventEmitter {
     const { ports } = this.#layout;
     for (const name of this.processes) {
       this.emit('note', `starting ${DAEMONS[name].program}`);
-      const at = { folder: path.join(this.folder, 'run'), name, listen: `${HOST}:${ports[name]}`, metrics: `${HOST}:${ports[`${name}Metrics`]}` };
+      const at = {
+        folder: path.join(this.folder, 'run'),
+        name,
+        listen: `${HOST}:${ports[name]}`,
+        metrics: `${HOST}:${ports[`${name}Metrics`]}`,
+      };
       const settings = this.site.settings(name, at, { LOG_FILE: this.#logOf(name), ...LOCAL_SETTINGS[name] });
       await this.#supervisor.add({
         name,
@@ -177,16 +203,31 @@ export class Stack extends EventEmitter {
   /** The ledger pays for its transactions: give its key coins when it has too few. */
   async #fundLedger() {
     if (!this.processes.includes('ledger')) return;
-    const address = ctl(['key', 'address', '--file', this.site.keys.chain.path, '--network', 'regtest']).trim();
+    const address = ctl([
+      'key',
+      'address',
+      '--file',
+      this.site.keys.chain.path,
+      '--network',
+      'regtest',
+    ]).trim();
     const marker = path.join(this.folder, 'chain', 'funded');
     if (existsSync(marker) && (await this.#balance()) >= ENOUGH_SATOSHIS) return;
-    this.emit('note', 'funding the ledger\'s key on the chain stand-in');
+    this.emit('note', "funding the ledger's key on the chain stand-in");
     const { raw } = await this.chain.fund(address, FUNDING_SATOSHIS, { outputs: FUNDING_COINS });
-    ctl(['coin', 'add', raw], { ...ctlEnvironment(this.site), ELDERSAFE_CHAIN_KEY_FILE: this.site.keys.chain.path });
+    ctl(['coin', 'add', raw], {
+      ...ctlEnvironment(this.site),
+      ELDERSAFE_CHAIN_KEY_FILE: this.site.keys.chain.path,
+    });
     writeFileSync(marker, `${address}\n`);
   }
 
   async #balance() {
-    return Number(this.postgres.sql('SELECT coalesce(sum(satoshis), 0) FROM anchor.coins WHERE spent_by IS NULL AND usable', DATABASE));
+    return Number(
+      this.postgres.sql(
+        'SELECT coalesce(sum(satoshis), 0) FROM anchor.coins WHERE spent_by IS NULL AND usable',
+        DATABASE,
+      ),
+    );
   }
 }

@@ -51,6 +51,7 @@ export class Supervisor extends EventEmitter {
   /** Restarts one service alone, as an upgrade does. */
   async restart(name) {
     const service = this.#service(name);
+    clearTimeout(service.timer);
     service.daemon.child.removeAllListeners('exit');
     await service.daemon.child.stop();
     this.#launch(service);

@@ -40,7 +40,9 @@ export function folderFor(user, wanted) {
 
 /** Runs a program to its end as USER and returns its output; its error text is in what is thrown. */
 export function runAs(user, command, options = {}) {
-  const prefix = user ? ['setpriv', '--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups', '--'] : [];
+  const prefix = user
+    ? ['setpriv', '--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups', '--']
+    : [];
   const [program, ...argv] = [...prefix, ...command];
   return execFileSync(program, argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options });
 }

@@ -1,9 +1,13 @@
 -- Events: what is old and published goes.
 
+CREATE OR REPLACE FUNCTION bus.retention() RETURNS interval
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$ SELECT interval '7 days' $$;
+COMMENT ON FUNCTION bus.retention() IS 'How long events are kept, and after which nobody takes them in any more.';
+
 CREATE OR REPLACE FUNCTION bus.prune() RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
-    retention CONSTANT interval := '7 days';
+    retention CONSTANT interval := bus.retention();
     batch     CONSTANT integer := 50000; -- rows looked at in each table, so that no call runs long
     published CONSTANT pg_snapshot[] := ARRAY(SELECT passed FROM bus.relay_position);
     events    bigint;

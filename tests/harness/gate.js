@@ -18,10 +18,14 @@ export async function openTransactions(world) {
     WHERE datname = current_database() AND state LIKE 'idle in transaction%'`;
   let rows = [];
   try {
-    await eventually('no idle transaction', async () => {
-      ({ rows } = await world.sql.query(query));
-      return rows.length === 0;
-    }, { timeout: SETTLE_MS });
+    await eventually(
+      'no idle transaction',
+      async () => {
+        ({ rows } = await world.sql.query(query));
+        return rows.length === 0;
+      },
+      { timeout: SETTLE_MS },
+    );
     return [];
   } catch {
     return rows.map((row) => `idle in transaction: ${JSON.stringify(row)}`);
@@ -48,7 +52,9 @@ function exitProblems({ child, expected }) {
   if (expected === 'killed' && ended.signal === 'SIGKILL') return [];
   if (expected === 'fault' && ended.code === FAULT_EXIT) return [];
   if (expected === ended.code && !ended.forced) return [];
-  return [`${child.name} ended with ${describeEnd(ended)}${ended.forced ? ` after ${ended.forced}` : ''}, expected ${expected}\n${child.tail()}`];
+  return [
+    `${child.name} ended with ${describeEnd(ended)}${ended.forced ? ` after ${ended.forced}` : ''}, expected ${expected}\n${child.tail()}`,
+  ];
 }
 
 function sanitizerProblems(name, text) {
@@ -80,11 +86,15 @@ function isUnwanted(entry, allowed) {
 
 // Canary grep: no key, password, token, number or mail address in anything a daemon wrote.
 function leakProblems(world) {
-  const files = readdirSync(world.folder).filter((name) => /\.(log|out|ready)$/.test(name)).map((name) => path.join(world.folder, name));
-  return files.filter((file) => existsSync(file) && statSync(file).isFile()).flatMap((file) => {
-    const names = leaked(readFileSync(file, 'utf8'), world.secrets());
-    return names.map((name) => `${path.basename(file)} holds a secret: ${name}`);
-  });
+  const files = readdirSync(world.folder)
+    .filter((name) => /\.(log|out|ready)$/.test(name))
+    .map((name) => path.join(world.folder, name));
+  return files
+    .filter((file) => existsSync(file) && statSync(file).isFile())
+    .flatMap((file) => {
+      const names = leaked(readFileSync(file, 'utf8'), world.secrets());
+      return names.map((name) => `${path.basename(file)} holds a secret: ${name}`);
+    });
 }
 
 async function keysWithoutTtl(world) {

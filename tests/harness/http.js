@@ -45,10 +45,12 @@ function parseAnswers(data) {
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) break;
     const [statusLine, ...fields] = rest.subarray(0, end).toString('latin1').split('\r\n');
-    const headers = Object.fromEntries(fields.map((field) => {
-      const colon = field.indexOf(':');
-      return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
-    }));
+    const headers = Object.fromEntries(
+      fields.map((field) => {
+        const colon = field.indexOf(':');
+        return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
+      }),
+    );
     const length = Number(headers['content-length'] ?? 0);
     const body = rest.subarray(end + 4, end + 4 + length).toString('utf8');
     answers.push({ status: Number(statusLine.split(' ')[1]), headers, body, json: parseJson(body) });

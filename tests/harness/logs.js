@@ -5,7 +5,8 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 const NEWLINE = 0x0a;
 const NEEDED_FIELDS = ['time', 'level', 'process', 'event'];
 // What ASan, LSan, UBSan and TSan begin their reports with.
-const SANITIZER = /(ERROR|WARNING|SUMMARY): (Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/;
+const SANITIZER =
+  /(ERROR|WARNING|SUMMARY): (Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:/;
 
 /**
  * A growing JSON log. read() takes in what is new; `entries` are its lines so far, `problems` those that
@@ -63,7 +64,9 @@ export function sanitizerReport(text) {
 
 /** Which of SECRETS ({ name: text }) stand in TEXT. */
 export function leaked(text, secrets) {
-  return Object.entries(secrets).filter(([, secret]) => text.includes(secret)).map(([name]) => name);
+  return Object.entries(secrets)
+    .filter(([, secret]) => text.includes(secret))
+    .map(([name]) => name);
 }
 
 function parse(line) {

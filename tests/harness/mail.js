@@ -17,7 +17,9 @@ export class Mailbox {
   /** Every mail so far, oldest first: { file, headers, to, subject, text, link, code }. */
   all() {
     if (!existsSync(this.#folder)) return [];
-    const names = readdirSync(this.#folder).filter((name) => name.endsWith('.eml')).sort();
+    const names = readdirSync(this.#folder)
+      .filter((name) => name.endsWith('.eml'))
+      .sort();
     return names.map((name) => {
       const file = path.join(this.#folder, name);
       return { file, ...parseMail(readFileSync(file, 'utf8')) };
@@ -31,10 +33,14 @@ export class Mailbox {
 
   /** Waits until COUNT mails to ADDRESS are there and yields the last of them. */
   async waitFor(address, { count = 1, timeout = WAIT_MS } = {}) {
-    const mails = await eventually(`mail ${count} to a member`, () => {
-      const found = this.to(address);
-      return found.length >= count && found;
-    }, { timeout });
+    const mails = await eventually(
+      `mail ${count} to a member`,
+      () => {
+        const found = this.to(address);
+        return found.length >= count && found;
+      },
+      { timeout },
+    );
     return mails.at(-1);
   }
 }

@@ -7,7 +7,10 @@ const SUFFIX_BYTES = 4;
 
 /** Lower case letters, digits and '_' of TITLE. */
 export function slug(title) {
-  return title.toLowerCase().replace(/[^a-z0-9]+/g, '_').replace(/^_+|_+$/g, '');
+  return title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '');
 }
 
 /**

@@ -53,7 +53,11 @@ export function templateDatabase() {
 }
 
 async function startPostgres() {
-  const server = new Postgres({ folder: path.join(testFolder(), 'postgres'), port: await freePort(), durability: 'throwaway' });
+  const server = new Postgres({
+    folder: path.join(testFolder(), 'postgres'),
+    port: await freePort(),
+    durability: 'throwaway',
+  });
   await server.start();
   return server;
 }

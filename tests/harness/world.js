@@ -130,25 +130,36 @@ export class World {
     const own = Object.entries(keys).map(([name, { text }]) => [`${name} key`, text]);
     const passwords = Object.values(DAEMONS).flatMap(({ role, redisUser }) => [
       [`password of ${role}`, this.postgres.password(role)],
-      ...(this.redis && redisUser ? [[`Redis password of ${redisUser}`, this.redis.password(redisUser)]] : []),
+      ...(this.redis && redisUser
+        ? [[`Redis password of ${redisUser}`, this.redis.password(redisUser)]]
+        : []),
     ]);
     return { ...Object.fromEntries([...own, ...passwords]), ...this.#canaries };
   }
 
   /** Waits until a query yields a row whose first column is true. */
   eventuallySql(what, query, values = [], options) {
-    return eventually(what, async () => {
-      const { rows } = await this.sql.query({ text: query, values, rowMode: 'array' });
-      return rows[0]?.[0] === true;
-    }, options);
+    return eventually(
+      what,
+      async () => {
+        const { rows } = await this.sql.query({ text: query, values, rowMode: 'array' });
+        return rows[0]?.[0] === true;
+      },
+      options,
+    );
   }
 
   /** The last findings of `eldersafe-auditor --once`; none when this build has no auditor. */
   auditorFindings() {
     if (!programPath(DAEMONS.auditor.program)) return [];
     const at = { folder: this.folder, name: 'auditor-once', metrics: undefined };
-    const settings = this.site.settings('auditor', at, { READY_FILE: undefined, DATABASE: this.site.directConninfo(DAEMONS.auditor.role) });
-    const environment = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`ELDERSAFE_${name}`, value]));
+    const settings = this.site.settings('auditor', at, {
+      READY_FILE: undefined,
+      DATABASE: this.site.directConninfo(DAEMONS.auditor.role),
+    });
+    const environment = Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [`ELDERSAFE_${name}`, value]),
+    );
     try {
       runProgram(DAEMONS.auditor.program, ['--once'], { ...environment, ...SANITIZER_ENVIRONMENT });
       return [];
@@ -211,7 +222,11 @@ export class World {
   async #openChain() {
     if (!this.#options.chain) return;
     const options = typeof this.#options.chain === 'object' ? this.#options.chain : {};
-    this.chain = new ChainStandIn({ folder: path.join(this.folder, 'chain'), port: await freePort(), ...options });
+    this.chain = new ChainStandIn({
+      folder: path.join(this.folder, 'chain'),
+      port: await freePort(),
+      ...options,
+    });
     await this.chain.start();
   }
 
@@ -220,8 +235,17 @@ export class World {
     const program = programPath(name);
     if (!program) throw new Error(`${name} is not built: run make`);
     this.#counts[process] = (this.#counts[process] ?? 0) + 1;
-    const at = { folder: this.folder, name: `${process}-${this.#counts[process]}`, listen: '127.0.0.1:0', metrics: '127.0.0.1:0' };
-    const settings = this.site.settings(process, at, { ABORT_ON_BUG: 'yes', LOG_LEVEL: 'debug', ...overrides });
+    const at = {
+      folder: this.folder,
+      name: `${process}-${this.#counts[process]}`,
+      listen: '127.0.0.1:0',
+      metrics: '127.0.0.1:0',
+    };
+    const settings = this.site.settings(process, at, {
+      ABORT_ON_BUG: 'yes',
+      LOG_LEVEL: 'debug',
+      ...overrides,
+    });
     const daemon = new Daemon({
       name: at.name,
       command: [program],
@@ -282,7 +306,9 @@ export class Running {
   /** Waits for a log entry whose event matches, after the first SKIP entries. */
   waitForLog(event, { skip = 0, timeout } = {}) {
     const matches = (entry) => (event instanceof RegExp ? event.test(entry.event) : entry.event === event);
-    return this.#run.child.waitUntil(`log event ${event}`, () => this.log().slice(skip).find(matches), { timeout });
+    return this.#run.child.waitUntil(`log event ${event}`, () => this.log().slice(skip).find(matches), {
+      timeout,
+    });
   }
 
   /** One metric's value by its full line name, e.g. 'eldersafe_signals_total'; undefined when absent. */

@@ -78,11 +78,15 @@ after(async () => {
 /** A request to the edge for HOST (a name without ".localhost"). */
 function ask(host, target, options = {}) {
   const name = host === '' ? 'localhost' : `${host}.localhost`;
-  return request(`${edge.url}${target}`, { ...options, headers: { host: `${name}:${edge.port}`, ...options.headers } });
+  return request(`${edge.url}${target}`, {
+    ...options,
+    headers: { host: `${name}:${edge.port}`, ...options.headers },
+  });
 }
 
 function assertHeaders(answer, where) {
-  for (const [name, value] of Object.entries(HEADERS_EVERYWHERE)) assert.equal(answer.headers[name], value, `${name} of ${where}`);
+  for (const [name, value] of Object.entries(HEADERS_EVERYWHERE))
+    assert.equal(answer.headers[name], value, `${name} of ${where}`);
   assert.equal(answer.headers.server, undefined, `Server of ${where}`);
 }
 
@@ -132,13 +136,21 @@ test('E37: every host sets the security headers, on errors too, and none names a
 
 test('FE27: what a tier says in its own Content-Security-Policy stays, else the edge says none', async () => {
   assert.equal((await ask('app', '/')).headers['content-security-policy'], "default-src 'self'");
-  assert.equal((await ask('', '/')).headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'");
+  assert.equal(
+    (await ask('', '/')).headers['content-security-policy'],
+    "default-src 'none'; frame-ancestors 'none'",
+  );
 });
 
 test('J12.3: a client cannot choose its address or request id', async () => {
-  const answer = await ask('api', '/', { headers: { 'x-forwarded-for': '203.0.113.9', 'x-request-id': 'mine' } });
+  const answer = await ask('api', '/', {
+    headers: { 'x-forwarded-for': '203.0.113.9', 'x-request-id': 'mine' },
+  });
   assert.equal(answer.json.headers['x-forwarded-for'], '127.0.0.1');
-  assert.match(answer.json.headers['x-request-id'], /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(
+    answer.json.headers['x-request-id'],
+    /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+  );
 });
 
 test('E9: metrics stay inside', async () => {
@@ -147,14 +159,20 @@ test('E9: metrics stay inside', async () => {
 
 test('J2.15: the log is served as static files, full tiles for ever, the checkpoint fresh', async () => {
   const tile = await ask('log', '/tile/0/x001/067');
-  assert.deepEqual([tile.text, tile.headers['cache-control']], ['full', 'public, max-age=31536000, immutable']);
+  assert.deepEqual(
+    [tile.text, tile.headers['cache-control']],
+    ['full', 'public, max-age=31536000, immutable'],
+  );
   const checkpoint = await ask('log', '/checkpoint');
   assert.deepEqual([checkpoint.text, checkpoint.headers['cache-control']], ['note', 'no-cache']);
 });
 
-test('FE3: no query, cookie or token gets into the edge\'s log', async () => {
+test("FE3: no query, cookie or token gets into the edge's log", async () => {
   const marker = `/logged-${process.pid}`;
-  await ask('app', `${marker}?token=canary-query`, { cookie: '__Host-session=canary-cookie', token: 'canary-token' });
+  await ask('app', `${marker}?token=canary-query`, {
+    cookie: '__Host-session=canary-cookie',
+    token: 'canary-token',
+  });
   await eventually('the request is logged', () => edge.child.printed().includes(marker));
   assert.doesNotMatch(edge.child.printed(), /canary/);
 });
@@ -176,7 +194,10 @@ test('E13, J12.5: reading waits for a tier that restarts instead of failing', as
   await eventually('the edge has noticed', () => edge.child.printed().includes('connection refused'));
   await tier.start();
   const answers = await Promise.all(waiting);
-  assert.deepEqual(answers.map(({ json }) => json.url), ['/waited-1', '/waited-2', '/waited-3']);
+  assert.deepEqual(
+    answers.map(({ json }) => json.url),
+    ['/waited-1', '/waited-2', '/waited-3'],
+  );
 });
 
 test('E13, E133: a write during a restart is done, or refused with Retry-After so that the client repeats it', async () => {
@@ -184,11 +205,15 @@ test('E13, E133: a write during a restart is done, or refused with Retry-After s
   const first = ask('api', '/api/signal', { method: 'POST' });
   await tier.start();
   const answers = [await first];
-  const done = await eventually('the write is done', async () => {
-    if (answers.at(-1).status === 200) return answers.at(-1);
-    answers.push(await ask('api', '/api/signal', { method: 'POST' }));
-    return null;
-  }, { timeout: 3_000, every: 100 });
+  const done = await eventually(
+    'the write is done',
+    async () => {
+      if (answers.at(-1).status === 200) return answers.at(-1);
+      answers.push(await ask('api', '/api/signal', { method: 'POST' }));
+      return null;
+    },
+    { timeout: 3_000, every: 100 },
+  );
   assert.equal(done.json.url, '/api/signal');
   for (const answer of answers.slice(0, -1)) {
     assert.ok([502, 503].includes(answer.status), String(answer.status));
@@ -198,10 +223,14 @@ test('E13, E133: a write during a restart is done, or refused with Retry-After s
 
 test('E34, FE26: a tier that says it is not ready is out within 10 s and back within 10 s', async () => {
   tier.ready = false;
-  const out = await eventually('out of rotation', async () => {
-    const answer = await ask('api', '/');
-    return answer.status === 503 && answer;
-  }, { timeout: 10_000 });
+  const out = await eventually(
+    'out of rotation',
+    async () => {
+      const answer = await ask('api', '/');
+      return answer.status === 503 && answer;
+    },
+    { timeout: 10_000 },
+  );
   assert.equal(out.headers['retry-after'], '2');
   assert.equal(out.json.error, 'edge_503');
   assertHeaders(out, '503');
@@ -213,7 +242,10 @@ test('E11: a new host by configuration only', async (t) => {
   const folder = path.join(testFolder(), 'edge-more');
   const port = await freePort();
   mkdirSync(path.join(folder, 'more'), { recursive: true });
-  writeFileSync(path.join(folder, 'more', 'partner3.caddy'), `http://partner3.localhost:${port} {\n\timport headers\n\timport tier 127.0.0.1:${tier.port}\n}\n`);
+  writeFileSync(
+    path.join(folder, 'more', 'partner3.caddy'),
+    `http://partner3.localhost:${port} {\n\timport headers\n\timport tier 127.0.0.1:${tier.port}\n}\n`,
+  );
   const other = new Edge({ folder, port, core: `127.0.0.1:${tier.port}`, tiles: folder });
   await other.start();
   t.after(() => other.stop());
@@ -229,7 +261,13 @@ test('E31: over TLS the edge speaks HTTP/2 and offers HTTP/3', async (t) => {
     EDGE_API: `https://api.localhost:${port}`,
     EDGE_OPTIONS: `default_bind 127.0.0.1\nlocal_certs\nskip_install_trust\nhttps_port ${port}\nhttp_port ${await freePort()}`,
   };
-  const secure = new Edge({ folder, port: await freePort(), core: `127.0.0.1:${tier.port}`, tiles: folder, environment });
+  const secure = new Edge({
+    folder,
+    port: await freePort(),
+    core: `127.0.0.1:${tier.port}`,
+    tiles: folder,
+    environment,
+  });
   await secure.start();
   t.after(() => secure.stop());
   const root = path.join(folder, 'data/caddy/pki/authorities/local/root.crt');
@@ -244,7 +282,11 @@ test('E31: over TLS the edge speaks HTTP/2 and offers HTTP/3', async (t) => {
 /** One request over HTTP/2 with the certificate checked: { headers, body }. */
 function overHttp2(port, ca) {
   return new Promise((resolve, reject) => {
-    const session = http2.connect(`https://app.localhost:${port}`, { ca, host: '127.0.0.1', lookup: (name, options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) });
+    const session = http2.connect(`https://app.localhost:${port}`, {
+      ca,
+      host: '127.0.0.1',
+      lookup: (name, options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+    });
     session.once('error', reject);
     const stream = session.request({ ':path': '/over-h2' });
     let headers;

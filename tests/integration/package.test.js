@@ -17,10 +17,27 @@ const UNITS = 'usr/lib/systemd/system';
 const PACKAGE = path.join(REPOSITORY, 'deploy/package');
 const MOST_EXPOSED = 1.5; // systemd's own scale, 0 to 10
 const HARDENING = [
-  'NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'ProtectSystem=strict', 'ProtectHome=yes', 'PrivateTmp=yes', 'PrivateDevices=yes', 'PrivateUsers=yes',
-  'ProtectProc=invisible', 'ProtectKernelTunables=yes', 'ProtectKernelModules=yes', 'ProtectKernelLogs=yes', 'ProtectControlGroups=yes', 'ProtectClock=yes',
-  'ProtectHostname=yes', 'RestrictNamespaces=yes', 'RestrictRealtime=yes', 'RestrictSUIDSGID=yes', 'LockPersonality=yes', 'MemoryDenyWriteExecute=yes',
-  'SystemCallArchitectures=native', 'SystemCallFilter=@system-service',
+  'NoNewPrivileges=yes',
+  'CapabilityBoundingSet=',
+  'ProtectSystem=strict',
+  'ProtectHome=yes',
+  'PrivateTmp=yes',
+  'PrivateDevices=yes',
+  'PrivateUsers=yes',
+  'ProtectProc=invisible',
+  'ProtectKernelTunables=yes',
+  'ProtectKernelModules=yes',
+  'ProtectKernelLogs=yes',
+  'ProtectControlGroups=yes',
+  'ProtectClock=yes',
+  'ProtectHostname=yes',
+  'RestrictNamespaces=yes',
+  'RestrictRealtime=yes',
+  'RestrictSUIDSGID=yes',
+  'LockPersonality=yes',
+  'MemoryDenyWriteExecute=yes',
+  'SystemCallArchitectures=native',
+  'SystemCallFilter=@system-service',
 ];
 
 let root;
@@ -38,9 +55,18 @@ test('E44, E13: each process has a unit of its own that restarts within 3 s, but
   for (const name of Object.keys(DAEMONS)) {
     const text = unit(name);
     for (const line of [
-      'Type=notify', 'WatchdogSec=30s', 'Restart=on-failure', 'RestartSec=500ms', 'StartLimitIntervalSec=0', 'RestartPreventExitStatus=64 78 79',
-      `User=eldersafe-${name}`, `EnvironmentFile=/etc/eldersafe/${name}.env`, `ExecStart=/usr/bin/eldersafe-${name}`, 'PartOf=eldersafe.target',
-    ]) assert.ok(text.split('\n').includes(line), `${name}: ${line}`);
+      'Type=notify',
+      'WatchdogSec=30s',
+      'Restart=on-failure',
+      'RestartSec=500ms',
+      'StartLimitIntervalSec=0',
+      'RestartPreventExitStatus=64 78 79',
+      `User=eldersafe-${name}`,
+      `EnvironmentFile=/etc/eldersafe/${name}.env`,
+      `ExecStart=/usr/bin/eldersafe-${name}`,
+      'PartOf=eldersafe.target',
+    ])
+      assert.ok(text.split('\n').includes(line), `${name}: ${line}`);
     const others = Object.keys(DAEMONS).filter((other) => other !== name);
     for (const other of others) assert.ok(!text.includes(`eldersafe-${other}`), `${name} needs ${other}`);
   }
@@ -53,7 +79,8 @@ test('FE17: each process has its own user, and folders of secrets are closed to 
     assert.match(users, new RegExp(`^u eldersafe-${name} `, 'm'));
     assert.match(folders, new RegExp(`^d /etc/eldersafe/${name} 0700 eldersafe-${name} `, 'm'));
     const sample = readFileSync(path.join(root, `etc/eldersafe/${name}.env`), 'utf8');
-    for (const [, file] of sample.matchAll(/_FILE=(\S+)/g)) assert.ok(file.startsWith(`/etc/eldersafe/${name}/`), `${name} reads ${file}`);
+    for (const [, file] of sample.matchAll(/_FILE=(\S+)/g))
+      assert.ok(file.startsWith(`/etc/eldersafe/${name}/`), `${name} reads ${file}`);
   }
 });
 
@@ -64,7 +91,9 @@ test('every unit has the full hardening block', () => {
 });
 
 test('E9: the listening socket is on loopback', () => {
-  const listens = readFileSync(path.join(root, UNITS, 'eldersafe-core.socket'), 'utf8').match(/^Listen\w+=.*/gm);
+  const listens = readFileSync(path.join(root, UNITS, 'eldersafe-core.socket'), 'utf8').match(
+    /^Listen\w+=.*/gm,
+  );
   assert.deepEqual(listens, ['ListenStream=127.0.0.1:8001']);
 });
 
@@ -77,9 +106,19 @@ test('systemd accepts the units, and finds little to reach through them', { skip
   }
   const files = readdirSync(folder).map((name) => path.join(folder, name));
   const verified = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' });
-  assert.equal(verified.stderr.split('\n').filter((line) => line.includes('eldersafe')).join('\n'), '');
+  assert.equal(
+    verified.stderr
+      .split('\n')
+      .filter((line) => line.includes('eldersafe'))
+      .join('\n'),
+    '',
+  );
   for (const name of Object.keys(DAEMONS)) {
-    const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=true', path.join(folder, `eldersafe-${name}.service`)], { encoding: 'utf8' });
+    const { stdout } = spawnSync(
+      'systemd-analyze',
+      ['security', '--offline=true', path.join(folder, `eldersafe-${name}.service`)],
+      { encoding: 'utf8' },
+    );
     const exposure = Number(stdout.match(/Overall exposure level for \S+ ([\d.]+)/)[1]);
     assert.ok(exposure <= MOST_EXPOSED, `${name}: ${exposure}`);
   }
@@ -88,7 +127,10 @@ test('systemd accepts the units, and finds little to reach through them', { skip
 for (const [name, { program }] of Object.entries(DAEMONS)) {
   test(`the sample settings of ${name} are accepted by the program`, () => {
     const environment = sampleEnvironment(name);
-    const checked = spawnSync(path.join(root, 'usr/bin', program), ['--check-config'], { encoding: 'utf8', env: environment });
+    const checked = spawnSync(path.join(root, 'usr/bin', program), ['--check-config'], {
+      encoding: 'utf8',
+      env: environment,
+    });
     assert.deepEqual([checked.status, checked.stderr], [0, '']);
   });
 }
@@ -109,15 +151,23 @@ test('E47: what is installed holds no secret', () => {
 test('E124: the Debian package holds the same files and depends on the libraries it needs', () => {
   const output = path.join(testFolder(), 'deb');
   mkdirSync(output);
-  execFileSync(path.join(PACKAGE, 'build-deb'), [buildFolder(), output], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(path.join(PACKAGE, 'build-deb'), [buildFolder(), output], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const [name] = readdirSync(output);
   assert.match(name, /^eldersafe_\d+\.\d+\.\d+_\w+\.deb$/);
   const file = path.join(output, name);
   const depends = execFileSync('dpkg-deb', ['--field', file, 'Depends'], { encoding: 'utf8' });
-  for (const library of ['libc6', 'libmicrohttpd12', 'libpq5', 'libssl3', 'libsodium23']) assert.match(depends, new RegExp(`\\b${library}\\b`));
+  for (const library of ['libc6', 'libmicrohttpd12', 'libpq5', 'libssl3', 'libsodium23'])
+    assert.match(depends, new RegExp(`\\b${library}\\b`));
   const listed = execFileSync('dpkg-deb', ['--fsys-tarfile', file], { maxBuffer: 1 << 28 });
   const names = execFileSync('tar', ['-t'], { input: listed, encoding: 'utf8' }).split('\n');
-  for (const wanted of ['./usr/bin/eldersafectl', `./${UNITS}/eldersafe-core.service`, './usr/share/eldersafe/migrations/roles.sql', './etc/eldersafe/core.env']) {
+  for (const wanted of [
+    './usr/bin/eldersafectl',
+    `./${UNITS}/eldersafe-core.service`,
+    './usr/share/eldersafe/migrations/roles.sql',
+    './etc/eldersafe/core.env',
+  ]) {
     assert.ok(names.includes(wanted), wanted);
   }
 });
@@ -128,17 +178,28 @@ test('J12.5: the core serves on the socket of its unit, under the name that the 
   const world = await createWorld(t);
   const port = await freePort();
   const at = { folder: world.folder, name: 'activated', listen: '127.0.0.1:1', metrics: '127.0.0.1:0' }; // port 1: nobody may take that
-  const settings = Object.entries(world.site.settings('core', at)).map(([option, value]) => `--setenv=ELDERSAFE_${option}=${value}`);
+  const settings = Object.entries(world.site.settings('core', at)).map(
+    ([option, value]) => `--setenv=ELDERSAFE_${option}=${value}`,
+  );
   const child = new Child({
     name: 'socket activation',
-    command: ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, `--fdname=${name}`, ...settings, programPath(DAEMONS.core.program)],
+    command: [
+      'systemd-socket-activate',
+      `--listen=127.0.0.1:${port}`,
+      `--fdname=${name}`,
+      ...settings,
+      programPath(DAEMONS.core.program),
+    ],
     output: path.join(world.folder, 'activated.out'),
   });
   t.after(() => child.stop());
   await child.waitForLine(/Listening on/);
   const { status } = await request(`http://127.0.0.1:${port}/health/ready`); // starts it, and waits in the backlog
   assert.equal(status, 200);
-  assert.equal(JSON.parse(readFileSync(path.join(world.folder, 'activated.ready'), 'utf8')).listen, `127.0.0.1:${port}`);
+  assert.equal(
+    JSON.parse(readFileSync(path.join(world.folder, 'activated.ready'), 'utf8')).listen,
+    `127.0.0.1:${port}`,
+  );
   assert.equal((await child.stop()).code, 0);
 });
 
@@ -151,13 +212,22 @@ function noSystemd() {
 function sampleEnvironment(name) {
   const text = readFileSync(path.join(REPOSITORY, `deploy/systemd/${name}.env`), 'utf8');
   const folder = path.join(testFolder(), 'etc');
-  const pairs = [...text.matchAll(/^(ELDERSAFE_\w+)=(.*)$/gm)].map(([, option, value]) => [option, value.replace(/^"(.*)"$/, '$1')]);
-  return Object.fromEntries(pairs.map(([option, value]) => {
-    const moved = value.replace('/etc/eldersafe', folder);
-    if (option.endsWith('_FILE')) {
-      mkdirSync(path.dirname(moved), { recursive: true });
-      writeFileSync(moved, `${option.includes('NOTIFY_PUBLIC') ? publicKeyOf('x25519', newKey()) : newKey()}\n`, { mode: 0o600 });
-    }
-    return [option, moved];
-  }));
+  const pairs = [...text.matchAll(/^(ELDERSAFE_\w+)=(.*)$/gm)].map(([, option, value]) => [
+    option,
+    value.replace(/^"(.*)"$/, '$1'),
+  ]);
+  return Object.fromEntries(
+    pairs.map(([option, value]) => {
+      const moved = value.replace('/etc/eldersafe', folder);
+      if (option.endsWith('_FILE')) {
+        mkdirSync(path.dirname(moved), { recursive: true });
+        writeFileSync(
+          moved,
+          `${option.includes('NOTIFY_PUBLIC') ? publicKeyOf('x25519', newKey()) : newKey()}\n`,
+          { mode: 0o600 },
+        );
+      }
+      return [option, moved];
+    }),
+  );
 }

@@ -27,7 +27,11 @@ let postgres;
 
 before(async () => {
   const settings = Object.fromEntries(productionSettings().filter(([name]) => !PRIVATE.has(name)));
-  postgres = new Postgres({ folder: path.join(testFolder(), 'production'), port: await freePort(), settings });
+  postgres = new Postgres({
+    folder: path.join(testFolder(), 'production'),
+    port: await freePort(),
+    settings,
+  });
   await postgres.start();
 });
 
@@ -43,34 +47,58 @@ test('PostgreSQL takes every setting of eldersafe.conf as it is written', () => 
   }
 });
 
-test('E50, FE20: the roles\' connection limits and the reserve fit into max_connections', () => {
+test("E50, FE20: the roles' connection limits and the reserve fit into max_connections", () => {
   const text = readFileSync(path.join(REPOSITORY, 'migrations/roles.sql'), 'utf8');
-  const limits = [...text.matchAll(/\('eldersafe_\w+',\s*true,\s*(\d+)\)/g)].map(([, limit]) => Number(limit));
+  const limits = [...text.matchAll(/\('eldersafe_\w+',\s*true,\s*(\d+)\)/g)].map(([, limit]) =>
+    Number(limit),
+  );
   assert.ok(limits.length >= 6);
   const settings = Object.fromEntries(productionSettings());
-  const room = Number(settings.max_connections) - Number(settings.superuser_reserved_connections) - Number(settings.max_wal_senders);
+  const room =
+    Number(settings.max_connections) -
+    Number(settings.superuser_reserved_connections) -
+    Number(settings.max_wal_senders);
   const sum = limits.reduce((total, limit) => total + limit, 0);
   assert.ok(sum <= room, `${sum} connections for ${room} places`);
 });
 
 test('pg_hba.conf: PostgreSQL reads every line of it and of pg_ident.conf', () => {
   const data = postgres.sql('SHOW data_directory');
-  for (const file of ['pg_hba.conf', 'pg_ident.conf']) copyFileSync(path.join(DEPLOY, 'postgres', file), path.join(data, file));
-  assert.equal(postgres.sql("SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL"), '0');
-  assert.equal(postgres.sql("SELECT count(*) FROM pg_ident_file_mappings WHERE error IS NOT NULL"), '0');
-  assert.equal(postgres.sql("SELECT count(*) FROM pg_hba_file_rules WHERE auth_method IN ('trust', 'password', 'md5')"), '0');
+  for (const file of ['pg_hba.conf', 'pg_ident.conf'])
+    copyFileSync(path.join(DEPLOY, 'postgres', file), path.join(data, file));
+  assert.equal(postgres.sql('SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL'), '0');
+  assert.equal(postgres.sql('SELECT count(*) FROM pg_ident_file_mappings WHERE error IS NOT NULL'), '0');
+  assert.equal(
+    postgres.sql("SELECT count(*) FROM pg_hba_file_rules WHERE auth_method IN ('trust', 'password', 'md5')"),
+    '0',
+  );
   // Every rule for the network asks for scram or says no (E9, FE17).
-  assert.equal(postgres.sql("SELECT count(*) FROM pg_hba_file_rules WHERE type <> 'local' AND auth_method NOT IN ('scram-sha-256', 'reject')"), '0');
+  assert.equal(
+    postgres.sql(
+      "SELECT count(*) FROM pg_hba_file_rules WHERE type <> 'local' AND auth_method NOT IN ('scram-sha-256', 'reject')",
+    ),
+    '0',
+  );
 });
 
 test('FE17: a process can take its own role only', () => {
-  const mapped = postgres.sql("SELECT sys_name || '>' || pg_username FROM pg_ident_file_mappings WHERE sys_name <> 'root' ORDER BY 1").split('\n');
-  assert.deepEqual(mapped, ['admin', 'auditor', 'core', 'ledger', 'notify'].map((name) => `eldersafe-${name}>eldersafe_${name}`));
+  const mapped = postgres
+    .sql(
+      "SELECT sys_name || '>' || pg_username FROM pg_ident_file_mappings WHERE sys_name <> 'root' ORDER BY 1",
+    )
+    .split('\n');
+  assert.deepEqual(
+    mapped,
+    ['admin', 'auditor', 'core', 'ledger', 'notify'].map((name) => `eldersafe-${name}>eldersafe_${name}`),
+  );
 });
 
 test('a password that is stored is stored as scram', () => {
   postgres.sql("CREATE ROLE somebody LOGIN PASSWORD 'x'");
-  assert.match(postgres.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'somebody'"), /^SCRAM-SHA-256\$/);
+  assert.match(
+    postgres.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'somebody'"),
+    /^SCRAM-SHA-256\$/,
+  );
 });
 
 // --- Redis ---------------------------------------------------------------------------------------
@@ -88,12 +116,32 @@ const DENIED = /NOPERM/;
 test('redis.conf: Redis starts with it, keeps nothing and evicts nothing', async () => {
   const port = await freePort();
   const folder = testFolder();
-  const overrides = ['--port', String(port), '--supervised', 'no', '--dir', folder, '--aclfile', path.join((await sharedRedis()).folder, 'users.acl')];
-  const child = new Child({ name: 'redis', command: ['redis-server', path.join(DEPLOY, 'redis/redis.conf'), ...overrides], output: path.join(folder, 'redis-production.log') });
+  const overrides = [
+    '--port',
+    String(port),
+    '--supervised',
+    'no',
+    '--dir',
+    folder,
+    '--aclfile',
+    path.join((await sharedRedis()).folder, 'users.acl'),
+  ];
+  const child = new Child({
+    name: 'redis',
+    command: ['redis-server', path.join(DEPLOY, 'redis/redis.conf'), ...overrides],
+    output: path.join(folder, 'redis-production.log'),
+  });
   await child.waitForLine(/Ready to accept connections/);
-  const admin = new Redis({ port, username: 'eldersafe_admin', password: (await sharedRedis()).password('eldersafe_admin') });
+  const admin = new Redis({
+    port,
+    username: 'eldersafe_admin',
+    password: (await sharedRedis()).password('eldersafe_admin'),
+  });
   const value = async (name) => (await admin.config('GET', name))[1];
-  assert.deepEqual([await value('save'), await value('appendonly'), await value('maxmemory-policy')], ['', 'no', 'noeviction']);
+  assert.deepEqual(
+    [await value('save'), await value('appendonly'), await value('maxmemory-policy')],
+    ['', 'no', 'noeviction'],
+  );
   admin.disconnect();
   assert.equal((await child.stop()).code, 0);
 });
@@ -108,13 +156,30 @@ test('nobody gets in without a name and a password', async () => {
 
 test('core: limits, revocations and the bus; no other key, no administration', async (t) => {
   const core = await as(t, 'eldersafe_core');
-  await core.eval("return redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000, 'NX', 'GET') or redis.call('TIME')[1]", 1, 'eldersafe:rate:x:1', '5');
+  await core.eval(
+    "return redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000, 'NX', 'GET') or redis.call('TIME')[1]",
+    1,
+    'eldersafe:rate:x:1',
+    '5',
+  );
   await core.xadd('eldersafe:revoked', 'MAXLEN', '~', '1000', '*', 'h', 'x');
   await core.xread('COUNT', 1, 'STREAMS', 'eldersafe:revoked', '0');
   await core.xadd('eldersafe:bus', '*', 'event_id', '1');
-  await core.eval("redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', 10) return redis.pcall('XINFO', 'GROUPS', KEYS[1])", 1, 'eldersafe:bus');
+  await core.eval(
+    "redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', 10) return redis.pcall('XINFO', 'GROUPS', KEYS[1])",
+    1,
+    'eldersafe:bus',
+  );
   await assert.rejects(core.set('other', '1'), DENIED);
-  for (const command of [['flushall'], ['config', 'get', '*'], ['keys', '*'], ['acl', 'list'], ['shutdown'], ['get', 'eldersafe:rate:x:1'], ['del', 'eldersafe:bus']]) {
+  for (const command of [
+    ['flushall'],
+    ['config', 'get', '*'],
+    ['keys', '*'],
+    ['acl', 'list'],
+    ['shutdown'],
+    ['get', 'eldersafe:rate:x:1'],
+    ['del', 'eldersafe:bus'],
+  ]) {
     await assert.rejects(core.call(...command), DENIED, command.join(' '));
   }
 });
@@ -127,9 +192,14 @@ for (const name of ['notify', 'ledger']) {
     await client.xack('eldersafe:bus', name, '1-1');
     await client.call('XAUTOCLAIM', 'eldersafe:bus', name, 'me', '0', '0-0');
     for (const command of [
-      ['xadd', 'eldersafe:bus', '*', 'a', 'b'], ['set', 'eldersafe:x', '1'], ['xread', 'STREAMS', 'eldersafe:revoked', '0'],
-      ['eval', 'return 1', '0'], ['flushdb'], ['xgroup', 'DESTROY', 'eldersafe:bus', name],
-    ]) await assert.rejects(client.call(...command), DENIED, command.join(' '));
+      ['xadd', 'eldersafe:bus', '*', 'a', 'b'],
+      ['set', 'eldersafe:x', '1'],
+      ['xread', 'STREAMS', 'eldersafe:revoked', '0'],
+      ['eval', 'return 1', '0'],
+      ['flushdb'],
+      ['xgroup', 'DESTROY', 'eldersafe:bus', name],
+    ])
+      await assert.rejects(client.call(...command), DENIED, command.join(' '));
   });
 }
 
@@ -137,7 +207,10 @@ test('E9: both servers listen on loopback only', async () => {
   for (const { port } of [postgres, await sharedRedis()]) {
     const addresses = listenersOn(port);
     assert.ok(addresses.length > 0);
-    assert.ok(addresses.every((address) => LOOPBACK.includes(address)), addresses.join());
+    assert.ok(
+      addresses.every((address) => LOOPBACK.includes(address)),
+      addresses.join(),
+    );
   }
 });
 
@@ -147,7 +220,8 @@ const LISTENING = '0A';
 
 function listenersOn(port) {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
-  return ['tcp', 'tcp6'].flatMap((family) => readFileSync(`/proc/net/${family}`, 'utf8').split('\n').slice(1))
+  return ['tcp', 'tcp6']
+    .flatMap((family) => readFileSync(`/proc/net/${family}`, 'utf8').split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local, , state]) => state === LISTENING && local?.endsWith(`:${wanted}`))
     .map(([, local]) => local.split(':')[0]);

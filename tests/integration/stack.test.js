@@ -35,7 +35,14 @@ class LocalStack {
       command: [RUN],
       cwd: '/',
       output: `${this.folder}.out`,
-      env: { PATH, HOME, ELDERSAFE_BUILD, LOCAL_DIR: this.folder, PORT_BASE: String(this.base), ...environment },
+      env: {
+        PATH,
+        HOME,
+        ELDERSAFE_BUILD,
+        LOCAL_DIR: this.folder,
+        PORT_BASE: String(this.base),
+        ...environment,
+      },
     });
     return this;
   }
@@ -47,14 +54,19 @@ class LocalStack {
 
   /** Processes of this stack that are alive: those whose arguments or working folder name its folder. */
   processes() {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
-      try {
-        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8') + readlinkSync(`/proc/${pid}/cwd`);
-        return words.includes(`${this.folder}/`) || words.includes(`LOCAL_DIR=${this.folder}\0`);
-      } catch {
-        return false; // gone meanwhile
-      }
-    });
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+      .filter((pid) => {
+        try {
+          const words =
+            readFileSync(`/proc/${pid}/cmdline`, 'utf8') +
+            readFileSync(`/proc/${pid}/environ`, 'utf8') +
+            readlinkSync(`/proc/${pid}/cwd`);
+          return words.includes(`${this.folder}/`) || words.includes(`LOCAL_DIR=${this.folder}\0`);
+        } catch {
+          return false; // gone meanwhile
+        }
+      });
   }
 
   pidOf(daemon) {
@@ -79,12 +91,21 @@ after(async () => {
 /** Runs SCRIPT in a shell that has sourced LOCAL_DIR/env. */
 function shell(script) {
   const { PATH } = process.env;
-  return execFileSync('sh', ['-ec', `. '${stack.folder}/env'\n${script}`], { encoding: 'utf8', cwd: stack.folder, env: { PATH } });
+  return execFileSync('sh', ['-ec', `. '${stack.folder}/env'\n${script}`], {
+    encoding: 'utf8',
+    cwd: stack.folder,
+    env: { PATH },
+  });
 }
 
 test('the main job was done: signed in, signalled, sealed, mined, the receipt checked offline', () => {
   const said = stack.child.printed();
-  for (const step of [/the mail with the link is there/, /signed in as member 1001/, /signal \d+ kept for \d{4}-\d\d-\d\d: streak 1/, /receipt saved as/]) {
+  for (const step of [
+    /the mail with the link is there/,
+    /signed in as member 1001/,
+    /signal \d+ kept for \d{4}-\d\d-\d\d: streak 1/,
+    /receipt saved as/,
+  ]) {
     assert.match(said, step);
   }
   firstReceipt = JSON.parse(readFileSync(path.join(stack.folder, 'receipt.json'), 'utf8'));
@@ -93,14 +114,17 @@ test('the main job was done: signed in, signalled, sealed, mined, the receipt ch
 });
 
 test('ready says where everything is, and only what exists', () => {
-  for (const name of ['CORE_URL', 'EDGE_URL', 'PG_URL', 'REDIS_URL', 'CHAIN_URL', 'LOG_VKEY']) assert.ok(variables[name], name);
+  for (const name of ['CORE_URL', 'EDGE_URL', 'PG_URL', 'REDIS_URL', 'CHAIN_URL', 'LOG_VKEY'])
+    assert.ok(variables[name], name);
   for (const name of ['PAY_URL', 'SUPPORT_URL']) assert.equal(variables[name], undefined);
   const answer = shell('curl -s "$CORE_URL/health"');
   assert.equal(JSON.parse(answer).status, 'ok');
 });
 
 test('E47: keys and passwords are files that only their owner reads', () => {
-  const folders = ['keys', 'postgres/passwords', 'redis/passwords'].map((name) => path.join(stack.folder, name));
+  const folders = ['keys', 'postgres/passwords', 'redis/passwords'].map((name) =>
+    path.join(stack.folder, name),
+  );
   const files = folders.flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)));
   assert.ok(files.length >= 12);
   for (const file of [...files, path.join(stack.folder, 'env'), path.join(stack.folder, 'ready')]) {
@@ -110,8 +134,13 @@ test('E47: keys and passwords are files that only their owner reads', () => {
 
 test('E9: everything listens on loopback only', () => {
   const loopback = ['0100007F', '00000000000000000000000001000000'];
-  const ports = new Set(Array.from({ length: 50 }, (_, offset) => (stack.base + offset).toString(16).toUpperCase().padStart(4, '0')));
-  const listeners = ['tcp', 'tcp6'].flatMap((family) => readFileSync(`/proc/net/${family}`, 'utf8').split('\n').slice(1))
+  const ports = new Set(
+    Array.from({ length: 50 }, (_, offset) =>
+      (stack.base + offset).toString(16).toUpperCase().padStart(4, '0'),
+    ),
+  );
+  const listeners = ['tcp', 'tcp6']
+    .flatMap((family) => readFileSync(`/proc/net/${family}`, 'utf8').split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local, , state]) => state === LISTENING && ports.has(local.split(':')[1]));
   assert.ok(listeners.length >= 8);
@@ -124,7 +153,8 @@ test('E122: every line of every log is JSON with time, level, process and event,
     const lines = text.trimEnd().split('\n');
     for (const line of lines) {
       const entry = JSON.parse(line);
-      for (const field of ['time', 'level', 'process', 'event']) assert.equal(typeof entry[field], 'string', line);
+      for (const field of ['time', 'level', 'process', 'event'])
+        assert.equal(typeof entry[field], 'string', line);
     }
     for (const { email } of DEMO_MEMBERS) assert.ok(!text.includes(email), name);
   }
@@ -136,16 +166,25 @@ test('the printed commands do the main job by hand', async () => {
   const commands = printed.slice(begin, printed.indexOf('Ctrl-C stops everything'));
   const [before3, after3] = commands.split('    # 4. fetch');
   const mails = readdirSync(variables.MAIL_DIR).length;
-  const asked = before3.replace('/api/auth/login\n', `/api/auth/login\n    until [ $(ls $MAIL_DIR | wc -l) -gt ${mails} ]; do sleep 0.1; done\n`);
-  const waited = 'until eldersafe-verify --quiet --log-key $LOG_VKEY_FILE --network regtest receipt.json; do sleep 1.1; curl -s -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signals/$SIGNAL/receipt >receipt.json; done';
-  const fetched = `    # 4. fetch${after3}`.replace('    eldersafe-verify', `    ${waited}\n    eldersafe-verify`);
+  const asked = before3.replace(
+    '/api/auth/login\n',
+    `/api/auth/login\n    until [ $(ls $MAIL_DIR | wc -l) -gt ${mails} ]; do sleep 0.1; done\n`,
+  );
+  const waited =
+    'until eldersafe-verify --quiet --log-key $LOG_VKEY_FILE --network regtest receipt.json; do sleep 1.1; curl -s -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signals/$SIGNAL/receipt >receipt.json; done';
+  const fetched = `    # 4. fetch${after3}`.replace(
+    '    eldersafe-verify',
+    `    ${waited}\n    eldersafe-verify`,
+  );
   const said = shell(`${asked}\n${fetched}`);
   assert.match(said, /"status":"accepted"/);
 });
 
 test('E10, E28: the edge routes app and api to the core, and sends the root host to app', async () => {
   assert.equal((await request(`${variables.API_URL}/health/ready`)).status, 200);
-  const root = await request(`http://127.0.0.1:${stack.base}/x?y=1`, { headers: { host: `localhost:${stack.base}` } });
+  const root = await request(`http://127.0.0.1:${stack.base}/x?y=1`, {
+    headers: { host: `localhost:${stack.base}` },
+  });
   assert.deepEqual([root.status, root.headers.location], [301, `${variables.EDGE_URL}/x?y=1`]);
 });
 
@@ -160,16 +199,43 @@ for (const name of DAEMON_NAMES) {
   test(`E44, E96: eldersafe-${name} is back within 3 s of kill -9, the others untouched`, async () => {
     const before = Object.fromEntries(DAEMON_NAMES.map((each) => [each, stack.pidOf(each)]));
     process.kill(before[name], 'SIGKILL');
-    await eventually('a new process is ready', () => stack.pidOf(name) !== before[name], { timeout: BACK_MS });
-    for (const other of DAEMON_NAMES.filter((each) => each !== name)) assert.equal(stack.pidOf(other), before[other]);
+    await eventually('a new process is ready', () => stack.pidOf(name) !== before[name], {
+      timeout: BACK_MS,
+    });
+    for (const other of DAEMON_NAMES.filter((each) => each !== name))
+      assert.equal(stack.pidOf(other), before[other]);
   });
 }
 
+test('PostgreSQL and Redis killed: the stack brings them back, and signals are accepted again', async () => {
+  const skipped = stack.child.printed().length;
+  for (const program of ['postgres', 'redis-server']) {
+    const [pid] = stack
+      .processes()
+      .filter((each) => readFileSync(`/proc/${each}/comm`, 'utf8').startsWith(program));
+    process.kill(Number(pid), 'SIGKILL');
+  }
+  await eventually('both came back', () => {
+    const said = stack.child.printed().slice(skipped);
+    return ['PostgreSQL', 'Redis'].every((name) => said.includes(`TROUBLE: ${name} ended (signal SIGKILL)`));
+  });
+  await eventually('all is well', async () => {
+    const { json } = await request(`${variables.CORE_URL}/health`);
+    return json?.status === 'ok';
+  });
+});
+
 test('two stacks run side by side, and a second one in the same folder is refused', async (t) => {
-  const refused = spawnSync(RUN, [], { encoding: 'utf8', env: { ...process.env, LOCAL_DIR: stack.folder, PORT_BASE: String(stack.base) } });
+  const refused = spawnSync(RUN, [], {
+    encoding: 'utf8',
+    env: { ...process.env, LOCAL_DIR: stack.folder, PORT_BASE: String(stack.base) },
+  });
   assert.equal(refused.status, 75);
   assert.match(refused.stderr, new RegExp(`already runs .*process ${stack.child.pid}`));
-  const taken = spawnSync(RUN, [], { encoding: 'utf8', env: { ...process.env, LOCAL_DIR: path.join(testFolder(), 'taken'), PORT_BASE: String(stack.base) } });
+  const taken = spawnSync(RUN, [], {
+    encoding: 'utf8',
+    env: { ...process.env, LOCAL_DIR: path.join(testFolder(), 'taken'), PORT_BASE: String(stack.base) },
+  });
   assert.equal(taken.status, 1);
   assert.match(taken.stderr, new RegExp(`port ${stack.base} \\(edge\\) is taken`));
   const other = new LocalStack('other', await freeBase()).start({ RUN_ONCE: '1' });
@@ -196,7 +262,10 @@ test('kill -9 of the stack itself takes everything down, and the next start is n
   const orphans = stack.processes();
   stack.start({ RUN_ONCE: '1' }); // at once: it waits for the old processes to stop
   assert.equal((await stack.child.exited).code, 0, stack.child.tail());
-  assert.deepEqual(orphans.filter((pid) => existsSync(`/proc/${pid}`)), []);
+  assert.deepEqual(
+    orphans.filter((pid) => existsSync(`/proc/${pid}`)),
+    [],
+  );
 });
 
 test('Ctrl-C during the start stops what was started', async () => {

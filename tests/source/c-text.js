@@ -3,7 +3,8 @@
 // Works because the formatter decides the shape: a function's opening brace stands alone in the
 // first column, its closing one too.
 
-const LITERALS_AND_COMMENTS = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'/g;
+const LITERALS_AND_COMMENTS =
+  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'/g;
 const SIGNATURE_NAME = /(\w+)\s*\($/;
 
 /** TEXT with comments blanked and literals emptied ("" and ''), every position kept. */
@@ -24,7 +25,12 @@ export function functionsOf(code) {
     const close = lines.indexOf('}', open);
     const name = nameBefore(lines, open);
     if (close < 0 || !name) continue;
-    functions.push({ name, firstLine: open + 1, lines: close - open - 1, body: lines.slice(open + 1, close) });
+    functions.push({
+      name,
+      firstLine: open + 1,
+      lines: close - open - 1,
+      body: lines.slice(open + 1, close),
+    });
     open = close;
   }
   return functions;
@@ -39,7 +45,8 @@ export function macrosOf(code) {
     if (!match) continue;
     const line = at + 1;
     let body = match[2];
-    while (body.trimEnd().endsWith('\\') && at + 1 < lines.length) body = `${body.trimEnd().slice(0, -1)} ${lines[++at]}`;
+    while (body.trimEnd().endsWith('\\') && at + 1 < lines.length)
+      body = `${body.trimEnd().slice(0, -1)} ${lines[++at]}`;
     macros.push({ name: match[1], line, body });
   }
   return macros;
@@ -59,5 +66,5 @@ function nameBefore(lines, open) {
   while (begin > 0 && /^\s/.test(lines[begin])) begin--;
   const signature = lines.slice(begin, open).join(' ');
   const paren = signature.indexOf('(');
-  return paren < 0 ? null : signature.slice(0, paren + 1).match(SIGNATURE_NAME)?.[1] ?? null;
+  return paren < 0 ? null : (signature.slice(0, paren + 1).match(SIGNATURE_NAME)?.[1] ?? null);
 }

@@ -12,10 +12,15 @@ import { readTree } from './tree.js';
 const ROOT = new URL('../..', import.meta.url).pathname;
 
 function main() {
-  const { values, positionals } = parseArgs({ options: { root: { type: 'string', default: ROOT } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { root: { type: 'string', default: ROOT } },
+    allowPositionals: true,
+  });
   const unknown = positionals.filter((name) => !RULES.some((rule) => rule.name === name));
   if (unknown.length > 0) {
-    process.stderr.write(`no such rule: ${unknown.join(' ')}; there are: ${RULES.map(({ name }) => name).join(' ')}\n`);
+    process.stderr.write(
+      `no such rule: ${unknown.join(' ')}; there are: ${RULES.map(({ name }) => name).join(' ')}\n`,
+    );
     return 2;
   }
   const rules = positionals.length > 0 ? RULES.filter(({ name }) => positionals.includes(name)) : RULES;
@@ -27,7 +32,8 @@ function main() {
 
 function passes({ name, check }, tree) {
   const findings = check(tree);
-  for (const { path, line, message } of findings) process.stdout.write(`${name}: ${path}:${line}: ${message}\n`);
+  for (const { path, line, message } of findings)
+    process.stdout.write(`${name}: ${path}:${line}: ${message}\n`);
   return findings.length === 0;
 }
 

@@ -5,8 +5,33 @@ import path from 'node:path';
 import { maskC } from './c-text.js';
 
 const SKIPPED_FOLDERS = new Set(['.git', '.local', 'build', 'node_modules', 'corpus']);
-const TEXT_EXTENSIONS = new Set(['', '.c', '.h', '.def', '.js', '.mjs', '.json', '.sql', '.sh', '.md', '.yaml', '.yml', '.conf', '.service', '.socket',
-  '.target', '.slice', '.acl', '.env', '.html', '.css', '.txt', '.lua', '.py', '.go']);
+const TEXT_EXTENSIONS = new Set([
+  '',
+  '.c',
+  '.h',
+  '.def',
+  '.js',
+  '.mjs',
+  '.json',
+  '.sql',
+  '.sh',
+  '.md',
+  '.yaml',
+  '.yml',
+  '.conf',
+  '.service',
+  '.socket',
+  '.target',
+  '.slice',
+  '.acl',
+  '.env',
+  '.html',
+  '.css',
+  '.txt',
+  '.lua',
+  '.py',
+  '.go',
+]);
 const SHELL = /^#!\/(usr\/)?bin\/(env )?(ba|da)?sh\b/;
 
 /**

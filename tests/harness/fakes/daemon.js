@@ -4,7 +4,11 @@
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 
-const { ELDERSAFE_READY_FILE: readyFile, ELDERSAFE_LOG_FILE: logFile, ELDERSAFE_MODE: mode = 'good' } = process.env;
+const {
+  ELDERSAFE_READY_FILE: readyFile,
+  ELDERSAFE_LOG_FILE: logFile,
+  ELDERSAFE_MODE: mode = 'good',
+} = process.env;
 
 function log(level, event, fields = {}) {
   const line = JSON.stringify({ time: new Date().toISOString(), level, process: 'fake', event, ...fields });
@@ -31,7 +35,11 @@ const MODES = {
 await MODES[mode]();
 const server = http.createServer((_, response) => response.end('fake'));
 server.listen(0, '127.0.0.1', () => {
-  const ready = { pid: process.pid, listen: `127.0.0.1:${server.address().port}`, metrics: `127.0.0.1:${server.address().port}` };
+  const ready = {
+    pid: process.pid,
+    listen: `127.0.0.1:${server.address().port}`,
+    metrics: `127.0.0.1:${server.address().port}`,
+  };
   writeFileSync(`${readyFile}.new`, JSON.stringify(ready));
   renameSync(`${readyFile}.new`, readyFile);
   log('info', 'fake.started');

@@ -35,7 +35,9 @@ function nodeScript(body) {
 }
 
 function firstLine(child) {
-  return new Promise((resolve) => child.stdout.once('data', (data) => resolve(data.toString().split('\n')[0])));
+  return new Promise((resolve) =>
+    child.stdout.once('data', (data) => resolve(data.toString().split('\n')[0])),
+  );
 }
 
 test('a child that stops on TERM has not been forced', async () => {
@@ -51,7 +53,10 @@ test('a child stuck in TERM gets ABRT, and what it got is told', async () => {
 });
 
 test('a child stuck in TERM and ABRT gets KILL, and its children with it', async () => {
-  const child = shell('stubborn', 'trap "" TERM ABRT; sleep 1000 & echo "helper $!"; while :; do sleep 0.05; done');
+  const child = shell(
+    'stubborn',
+    'trap "" TERM ABRT; sleep 1000 & echo "helper $!"; while :; do sleep 0.05; done',
+  );
   const [, helper] = await child.waitForLine(/^helper (\d+)$/m);
   assert.equal((await child.stop({ termMs: 100, abortMs: 100 })).forced, 'SIGKILL');
   await eventually('the helper is gone', () => !isAlive(helper));
@@ -73,7 +78,11 @@ test('a second run in the same file sees only its own lines', async () => {
 });
 
 test('a program that does not exist is an exit code, not a crash of the harness', async () => {
-  const child = new Child({ name: 'missing', command: ['/does/not/exist'], output: path.join(folder, 'missing.out') });
+  const child = new Child({
+    name: 'missing',
+    command: ['/does/not/exist'],
+    output: path.join(folder, 'missing.out'),
+  });
   assert.equal((await child.exited).code, 127);
 });
 
@@ -106,13 +115,15 @@ test('a lock is held by one process at a time, and a killed holder lets go', asy
 });
 
 test('port collision: processes that ask at the same time never get the same port', async () => {
-  const askers = Array.from({ length: 4 }, () => nodeScript(`
+  const askers = Array.from({ length: 4 }, () =>
+    nodeScript(`
     import { freePort } from '${LOCAL}ports.js';
     const ports = [];
     for (let i = 0; i < 10; i++) ports.push(await freePort());
     console.log(ports.join(' '));
     process.stdin.resume();
-    process.stdin.on('end', () => process.exit(0));`));
+    process.stdin.on('end', () => process.exit(0));`),
+  );
   const lines = await Promise.all(askers.map(firstLine));
   for (const asker of askers) asker.stdin.end();
   const ports = lines.flatMap((line) => line.split(' '));

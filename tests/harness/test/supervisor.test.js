@@ -31,7 +31,11 @@ function service(name, settings = {}) {
     name,
     command: [process.execPath, FAKE],
     output: path.join(folder, `${name}.out`),
-    settings: { READY_FILE: path.join(folder, `${name}.ready`), LOG_FILE: path.join(folder, `${name}.log`), ...settings },
+    settings: {
+      READY_FILE: path.join(folder, `${name}.ready`),
+      LOG_FILE: path.join(folder, `${name}.log`),
+      ...settings,
+    },
   };
 }
 
@@ -39,13 +43,20 @@ test('E44, E96, E133: a service killed with kill -9 is back within 3 s, the othe
   const supervisor = supervise(t);
   await supervisor.add(service('first'));
   await supervisor.add(service('second'));
-  const before = { first: supervisor.daemon('first').child.pid, second: supervisor.daemon('second').child.pid };
+  const before = {
+    first: supervisor.daemon('first').child.pid,
+    second: supervisor.daemon('second').child.pid,
+  };
   const killedAt = performance.now();
   await supervisor.daemon('first').child.kill();
-  await eventually('the first is ready again', () => {
-    const announced = supervisor.daemon('first').announced();
-    return announced && announced.pid !== before.first;
-  }, { timeout: BACK_MS });
+  await eventually(
+    'the first is ready again',
+    () => {
+      const announced = supervisor.daemon('first').announced();
+      return announced && announced.pid !== before.first;
+    },
+    { timeout: BACK_MS },
+  );
   assert.ok(performance.now() - killedAt < BACK_MS);
   assert.equal(supervisor.daemon('second').child.pid, before.second);
 });
@@ -63,19 +74,29 @@ test('a service that keeps crashing is tried again after growing pauses', async 
   assert.deepEqual(pauses, [100, 200, 400]);
 });
 
-for (const [code, meaning] of [[64, 'usage'], [78, 'configuration'], [79, 'schema']]) {
+for (const [code, meaning] of [
+  [64, 'usage'],
+  [78, 'configuration'],
+  [79, 'schema'],
+]) {
   test(`a service that ends with ${code} (${meaning}) is not tried again`, async (t) => {
     const supervisor = supervise(t);
     const gone = once(supervisor, 'gone');
     supervisor.on('restart', () => assert.fail('restarted'));
-    await supervisor.add({ ...service(`hopeless-${code}`), command: ['sh', '-c', `echo '{"pid":1}' >"$ELDERSAFE_READY_FILE"; sleep 0.3; exit ${code}`] });
+    await supervisor.add({
+      ...service(`hopeless-${code}`),
+      command: ['sh', '-c', `echo '{"pid":1}' >"$ELDERSAFE_READY_FILE"; sleep 0.3; exit ${code}`],
+    });
     assert.deepEqual(await gone, [`hopeless-${code}`, `exit code ${code}`]);
   });
 }
 
-test('start fails with the daemon\'s own words when its configuration is wrong', async (t) => {
+test("start fails with the daemon's own words when its configuration is wrong", async (t) => {
   const supervisor = supervise(t);
-  await assert.rejects(supervisor.add(service('wrong', { MODE: 'bad-config' })), /exit code 78[\s\S]*COLOUR is not an option/);
+  await assert.rejects(
+    supervisor.add(service('wrong', { MODE: 'bad-config' })),
+    /exit code 78[\s\S]*COLOUR is not an option/,
+  );
 });
 
 test('stop goes in reverse order and leaves nothing running', async (t) => {
@@ -88,7 +109,14 @@ test('stop goes in reverse order and leaves nothing running', async (t) => {
   const pids = supervisor.names.map((name) => supervisor.daemon(name).child.pid);
   const ends = await supervisor.stop();
   assert.deepEqual(order, ['three', 'two', 'one']);
-  assert.deepEqual(Object.values(ends).map(({ code, forced }) => [code, forced]), [[0, null], [0, null], [0, null]]);
+  assert.deepEqual(
+    Object.values(ends).map(({ code, forced }) => [code, forced]),
+    [
+      [0, null],
+      [0, null],
+      [0, null],
+    ],
+  );
   assert.ok(pids.every((pid) => !existsSync(`/proc/${pid}`)));
 });
 

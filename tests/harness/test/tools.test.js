@@ -82,15 +82,21 @@ test('a log is read as it grows: half a line waits for its other half, in the mi
   appendFileSync(file, Buffer.concat([line, line.subarray(0, cut)]));
   assert.equal(log.read().entries.length, 1);
   appendFileSync(file, line.subarray(cut));
-  assert.deepEqual(log.read().entries.map(({ event }) => event), ['æ', 'æ']);
+  assert.deepEqual(
+    log.read().entries.map(({ event }) => event),
+    ['æ', 'æ'],
+  );
   assert.deepEqual(log.problems, []);
 });
 
 test('sanitizer reports are seen, ordinary text is not', () => {
   for (const text of [
-    '==7==ERROR: AddressSanitizer: heap-use-after-free', 'x.c:3:5: runtime error: signed integer overflow',
-    '==7==ERROR: LeakSanitizer: detected memory leaks', 'WARNING: ThreadSanitizer: data race',
-  ]) assert.ok(sanitizerReport(text), text);
+    '==7==ERROR: AddressSanitizer: heap-use-after-free',
+    'x.c:3:5: runtime error: signed integer overflow',
+    '==7==ERROR: LeakSanitizer: detected memory leaks',
+    'WARNING: ThreadSanitizer: data race',
+  ])
+    assert.ok(sanitizerReport(text), text);
   assert.equal(sanitizerReport('{"level":"warn","event":"db.down"}'), null);
 });
 
@@ -100,10 +106,27 @@ test('a secret inside a longer text is found', () => {
 
 test('a mail in parts, quoted-printable, yields link and code', () => {
   const mail = [
-    'From: Eldersafe <no-reply@eldersafe.test>', 'To: Anna <anna@example.test>', 'Subject: Sign in', 'MIME-Version: 1.0',
-    'Content-Type: multipart/alternative;', ' boundary="b1"', '', '--b1', 'Content-Type: text/plain; charset=utf-8',
-    'Content-Transfer-Encoding: quoted-printable', '', 'Hej: http://app.localhost/api/auth/verify?token=3Dabc=', 'DEF_-9', 'Kode: 123 456 =C3=A6', '',
-    '--b1', 'Content-Type: text/html', '', '<p>999 999</p>', '--b1--', '',
+    'From: Eldersafe <no-reply@eldersafe.test>',
+    'To: Anna <anna@example.test>',
+    'Subject: Sign in',
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/alternative;',
+    ' boundary="b1"',
+    '',
+    '--b1',
+    'Content-Type: text/plain; charset=utf-8',
+    'Content-Transfer-Encoding: quoted-printable',
+    '',
+    'Hej: http://app.localhost/api/auth/verify?token=3Dabc=',
+    'DEF_-9',
+    'Kode: 123 456 =C3=A6',
+    '',
+    '--b1',
+    'Content-Type: text/html',
+    '',
+    '<p>999 999</p>',
+    '--b1--',
+    '',
   ].join('\r\n');
   const { to, subject, link, code, text } = parseMail(mail);
   assert.deepEqual({ to, subject, code }, { to: 'anna@example.test', subject: 'Sign in', code: '123456' });
@@ -111,12 +134,18 @@ test('a mail in parts, quoted-printable, yields link and code', () => {
   assert.ok(text.includes('æ'));
 });
 
-test('keys: public keys and the log\'s verifier key are those of the published examples', () => {
+test("keys: public keys and the log's verifier key are those of the published examples", () => {
   // RFC 8032 section 7.1 test 1; RFC 7748 section 6.1 (Bob).
   const seed = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
-  assert.equal(publicKeyOf('ed25519', seed), 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a');
+  assert.equal(
+    publicKeyOf('ed25519', seed),
+    'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+  );
   const bob = '5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb';
-  assert.equal(publicKeyOf('x25519', bob), 'de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f');
+  assert.equal(
+    publicKeyOf('x25519', bob),
+    'de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f',
+  );
   const key = Buffer.concat([Buffer.from([1]), Buffer.from(publicKeyOf('ed25519', seed), 'hex')]);
   const id = sha256('log.example\n', key).subarray(0, 4).toString('hex');
   assert.equal(verifierKey('log.example', seed), `log.example+${id}+${key.toString('base64')}`);
@@ -124,7 +153,16 @@ test('keys: public keys and the log\'s verifier key are those of the published e
 
 test('RFC 9162: roots of the Certificate Transparency test tree', () => {
   // Inputs and roots of the reference implementation's merkletree tests.
-  const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];
+  const inputs = [
+    '',
+    '00',
+    '10',
+    '2021',
+    '3031',
+    '40414243',
+    '5051525354555657',
+    '606162636465666768696a6b6c6d6e6f',
+  ];
   const leaves = inputs.map((hex) => sha256(Buffer.from([0]), Buffer.from(hex, 'hex')));
   const roots = {
     1: '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
@@ -145,10 +183,22 @@ test('HTTP: JSON goes out and comes back, headers and cookies are kept', async (
     let body = '';
     for await (const chunk of incoming) body += chunk;
     response.setHeader('Set-Cookie', ['__Host-session=abc; Path=/; Secure', 'other=1']);
-    response.writeHead(201).end(JSON.stringify({ method: incoming.method, auth: incoming.headers.authorization, body: JSON.parse(body) }));
+    response
+      .writeHead(201)
+      .end(
+        JSON.stringify({
+          method: incoming.method,
+          auth: incoming.headers.authorization,
+          body: JSON.parse(body),
+        }),
+      );
   });
   const port = await listen(t, server);
-  const answer = await request(`http://127.0.0.1:${port}/x`, { method: 'POST', body: { a: 1 }, token: 'tok' });
+  const answer = await request(`http://127.0.0.1:${port}/x`, {
+    method: 'POST',
+    body: { a: 1 },
+    token: 'tok',
+  });
   assert.equal(answer.status, 201);
   assert.deepEqual(answer.json, { method: 'POST', auth: 'Bearer tok', body: { a: 1 } });
   assert.equal(cookieValue(answer.setCookie, '__Host-session'), 'abc');
@@ -156,9 +206,21 @@ test('HTTP: JSON goes out and comes back, headers and cookies are kept', async (
 });
 
 test('raw HTTP: several answers on one connection are told apart', async (t) => {
-  const port = await listen(t, http.createServer((incoming, response) => response.end(incoming.url)));
-  const { answers, closed } = await raw(port, 'GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /bc HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-  assert.deepEqual(answers.map(({ status, body }) => [status, body]), [[200, '/a'], [200, '/bc']]);
+  const port = await listen(
+    t,
+    http.createServer((incoming, response) => response.end(incoming.url)),
+  );
+  const { answers, closed } = await raw(
+    port,
+    'GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /bc HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  );
+  assert.deepEqual(
+    answers.map(({ status, body }) => [status, body]),
+    [
+      [200, '/a'],
+      [200, '/bc'],
+    ],
+  );
   assert.equal(closed, true);
 });
 

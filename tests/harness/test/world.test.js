@@ -33,12 +33,18 @@ async function gateAfter(title, story, options = {}) {
     await world.close({ name: title }).catch(() => {});
     throw error;
   }
-  const said = await world.close({ name: title }).then(() => '', (error) => error.message);
+  const said = await world.close({ name: title }).then(
+    () => '',
+    (error) => error.message,
+  );
   keepFolder(false); // that failure was the point
   return said;
 }
 
-const inMode = (MODE, more = {}) => async (world) => world.start('core', { settings: { MODE, ...more } });
+const inMode =
+  (MODE, more = {}) =>
+  async (world) =>
+    world.start('core', { settings: { MODE, ...more } });
 
 test('a daemon that behaves passes the gate, and leaves no database behind', async () => {
   let database;
@@ -103,8 +109,14 @@ test('the gate finds a transaction left open', async () => {
 
 test('the gate finds broken invariants, each by its rule', async () => {
   const tampering = [
-    ["UPDATE pay.accounts SET balance = 5", /all accounts add up to zero[\s\S]*a balance is the sum of its transfers/],
-    ["INSERT INTO anchor.entries (leaf_index, leaf_id, hash) VALUES (1, 1, sha256('x'))", /the log has no gaps/],
+    [
+      'UPDATE pay.accounts SET balance = 5',
+      /all accounts add up to zero[\s\S]*a balance is the sum of its transfers/,
+    ],
+    [
+      "INSERT INTO anchor.entries (leaf_index, leaf_id, hash) VALUES (1, 1, sha256('x'))",
+      /the log has no gaps/,
+    ],
     ["INSERT INTO anchor.leaves (leaf_id, hash) VALUES (1, sha256('x'))", null],
   ];
   for (const [sql, expected] of tampering) {
@@ -150,19 +162,27 @@ test('worlds do not see each other: each has its database, and Redis begins empt
 });
 
 test('proxied servers are reached through the proxies', async () => {
-  await gateAfter('proxied', async (world) => {
-    assert.ok(world.site.conninfo('eldersafe_core').includes(`port=${world.proxies.postgres.port} `));
-    const settings = world.site.settings('core', { folder: world.folder, name: 'x' });
-    assert.equal(settings.REDIS, world.proxies.redis.address);
-  }, { proxied: ['postgres', 'redis'] });
+  await gateAfter(
+    'proxied',
+    async (world) => {
+      assert.ok(world.site.conninfo('eldersafe_core').includes(`port=${world.proxies.postgres.port} `));
+      const settings = world.site.settings('core', { folder: world.folder, name: 'x' });
+      assert.equal(settings.REDIS, world.proxies.redis.address);
+    },
+    { proxied: ['postgres', 'redis'] },
+  );
 });
 
 test('the chain stand-in of a world pays and mines', async () => {
-  await gateAfter('chain', async (world) => {
-    const before = (await world.chain.state()).height;
-    await world.chain.mine(2);
-    assert.equal((await world.chain.state()).height, before + 2);
-  }, { chain: true });
+  await gateAfter(
+    'chain',
+    async (world) => {
+      const before = (await world.chain.state()).height;
+      await world.chain.mine(2);
+      assert.equal((await world.chain.state()).height, before + 2);
+    },
+    { chain: true },
+  );
 });
 
 test('folders of failed worlds are kept, with the log of each daemon', async () => {

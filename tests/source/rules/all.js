@@ -8,4 +8,11 @@ import { includeRules } from './includes.js';
 import { textRules } from './text.js';
 import { toolRules } from './tools.js';
 
-export const RULES = [...toolRules, ...cRules, ...includeRules, ...textRules, ...documentRules, ...faultPointRules];
+export const RULES = [
+  ...toolRules,
+  ...cRules,
+  ...includeRules,
+  ...textRules,
+  ...documentRules,
+  ...faultPointRules,
+];

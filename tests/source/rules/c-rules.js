@@ -39,7 +39,8 @@ const BANNED = [
 ];
 
 // Who speaks on standard output: programs with a person in front of them.
-const MAY_PRINT = /^(deploy\/ctl\/|worker-ledger\/verify\/|worker-ledger\/main-|tier1-core\/main-|common\/daemon\/|tests\/)|\/tests\//;
+const MAY_PRINT =
+  /^(deploy\/ctl\/|worker-ledger\/verify\/|worker-ledger\/main-|tier1-core\/main-|common\/daemon\/|tests\/)|\/tests\//;
 const PRINTING = /(?<![\w.>])(printf|puts|putchar|vprintf)\s*\(/g;
 
 const isTest = (file) => /(^|\/)tests\//.test(file.path);
@@ -48,47 +49,78 @@ export const cRules = [
   { name: 'banned-functions', check: (tree) => tree.c.flatMap(bannedCalls) },
   {
     name: 'libraries-do-not-print',
-    check: (tree) => tree.c
-      .filter((file) => !MAY_PRINT.test(file.path))
-      .flatMap((file) => matchesOf(file, file.code, PRINTING, ([, name]) => `${name}() in a library: return the text instead`)),
+    check: (tree) =>
+      tree.c
+        .filter((file) => !MAY_PRINT.test(file.path))
+        .flatMap((file) =>
+          matchesOf(
+            file,
+            file.code,
+            PRINTING,
+            ([, name]) => `${name}() in a library: return the text instead`,
+          ),
+        ),
   },
   { name: 'function-length', check: functionLengths },
   {
     name: 'nesting',
-    check: (tree) => tree.c.flatMap((file) => functionsOf(file.code)
-      .filter(({ body }) => deepest(body) > MAX_NESTING)
-      .map(({ name, firstLine, body }) => problem(file, firstLine, `${name}() nests ${deepest(body)} deep, at most ${MAX_NESTING}`))),
+    check: (tree) =>
+      tree.c.flatMap((file) =>
+        functionsOf(file.code)
+          .filter(({ body }) => deepest(body) > MAX_NESTING)
+          .map(({ name, firstLine, body }) =>
+            problem(file, firstLine, `${name}() nests ${deepest(body)} deep, at most ${MAX_NESTING}`),
+          ),
+      ),
   },
   {
     name: 'no-control-flow-in-macros',
-    check: (tree) => tree.c.flatMap((file) => macrosOf(file.code)
-      .filter(({ body }) => /\b(return|goto)\b/.test(body))
-      .map(({ name, line }) => problem(file, line, `the macro ${name} hides a return or goto`))),
+    check: (tree) =>
+      tree.c.flatMap((file) =>
+        macrosOf(file.code)
+          .filter(({ body }) => /\b(return|goto)\b/.test(body))
+          .map(({ name, line }) => problem(file, line, `the macro ${name} hides a return or goto`)),
+      ),
   },
   {
     name: 'private-members',
-    check: (tree) => tree.c.flatMap((file) => matchesOf(file, file.code, /(?:\.|->|\.\s*)(private_\w+)/g, ([, name]) => name)
-      .filter(({ message: name }) => !ownsMember(tree, file, name))
-      .map((found) => ({ ...found, message: `${found.message} is private to another file` }))),
+    check: (tree) =>
+      tree.c.flatMap((file) =>
+        matchesOf(file, file.code, /(?:\.|->|\.\s*)(private_\w+)/g, ([, name]) => name)
+          .filter(({ message: name }) => !ownsMember(tree, file, name))
+          .map((found) => ({ ...found, message: `${found.message} is private to another file` })),
+      ),
   },
   {
     name: 'pragma-once',
-    check: (tree) => tree.c
-      .filter((file) => file.extension === '.h' && !/^#pragma once$/m.test(file.text))
-      .map((file) => problem(file, 1, 'a header begins with #pragma once')),
+    check: (tree) =>
+      tree.c
+        .filter((file) => file.extension === '.h' && !/^#pragma once$/m.test(file.text))
+        .map((file) => problem(file, 1, 'a header begins with #pragma once')),
   },
   {
     name: 'own-header-first', // this is what proves that each header stands alone
-    check: (tree) => tree.c.flatMap((file) => {
-      const header = file.path.replace(/\.c$/, '.h');
-      if (file.extension !== '.c' || !tree.byPath.has(header)) return [];
-      const [first] = includesOf(file.text);
-      return first?.target === header ? [] : [problem(file, first?.line ?? 1, `the first include must be "${header}"`)];
-    }),
+    check: (tree) =>
+      tree.c.flatMap((file) => {
+        const header = file.path.replace(/\.c$/, '.h');
+        if (file.extension !== '.c' || !tree.byPath.has(header)) return [];
+        const [first] = includesOf(file.text);
+        return first?.target === header
+          ? []
+          : [problem(file, first?.line ?? 1, `the first include must be "${header}"`)];
+      }),
   },
   {
     name: 'no-struct-typedefs',
-    check: (tree) => tree.c.flatMap((file) => matchesOf(file, file.code, /^\s*typedef\s+(struct|union|enum)\b[^;()]*[;{]/gm, () => 'write struct, union or enum where it is used')),
+    check: (tree) =>
+      tree.c.flatMap((file) =>
+        matchesOf(
+          file,
+          file.code,
+          /^\s*typedef\s+(struct|union|enum)\b[^;()]*[;{]/gm,
+          () => 'write struct, union or enum where it is used',
+        ),
+      ),
   },
 ];
 
@@ -96,14 +128,19 @@ function bannedCalls(file) {
   return BANNED.flatMap(([name, allowedIn, instead]) => {
     if (file.path === allowedIn || (isTest(file) && name === 'time')) return [];
     const call = new RegExp(`(?<![\\w.>])${name}\\s*\\(`, 'g');
-    return matchesOf(file, file.code, call, () => `${name}() is banned: use ${instead}`)
-      .filter(({ line }) => !isDeclaration(file, line, name));
+    return matchesOf(file, file.code, call, () => `${name}() is banned: use ${instead}`).filter(
+      ({ line }) => !isDeclaration(file, line, name),
+    );
   });
 }
 
 // "es_x *time(void);" or a struct member called like the function is no call of it.
 function isDeclaration(file, line, name) {
-  return new RegExp(`^\\s*(const\\s+)?(struct\\s+)?\\w+\\s+\\**${name}\\s*\\([^;]*\\)\\s*;`).test(file.code.split('\n')[line - 1]) && file.extension === '.h';
+  return (
+    new RegExp(`^\\s*(const\\s+)?(struct\\s+)?\\w+\\s+\\**${name}\\s*\\([^;]*\\)\\s*;`).test(
+      file.code.split('\n')[line - 1],
+    ) && file.extension === '.h'
+  );
 }
 
 // A function over the soft limit must stand in the exceptions file with its length at most as it was
@@ -118,13 +155,18 @@ function functionLengths(tree) {
       const key = `${file.path} ${name}`;
       const allowed = exceptions.get(key);
       used.add(key);
-      if (lines > HARD_LINES) problems.push(problem(file, firstLine, `${name}() has ${lines} lines, at most ${HARD_LINES} ever`));
-      else if (allowed === undefined) problems.push(problem(file, firstLine, `${name}() has ${lines} lines, at most ${SOFT_LINES}`));
-      else if (lines > allowed) problems.push(problem(file, firstLine, `${name}() grew from ${allowed} to ${lines} lines`));
+      if (lines > HARD_LINES)
+        problems.push(problem(file, firstLine, `${name}() has ${lines} lines, at most ${HARD_LINES} ever`));
+      else if (allowed === undefined)
+        problems.push(problem(file, firstLine, `${name}() has ${lines} lines, at most ${SOFT_LINES}`));
+      else if (lines > allowed)
+        problems.push(problem(file, firstLine, `${name}() grew from ${allowed} to ${lines} lines`));
     }
   }
   const stale = [...exceptions.keys()].filter((key) => !used.has(key));
-  return problems.concat(stale.map((key) => problem(EXCEPTIONS, 1, `${key} is short enough now: take it off the list`)));
+  return problems.concat(
+    stale.map((key) => problem(EXCEPTIONS, 1, `${key} is short enough now: take it off the list`)),
+  );
 }
 
 function readExceptions(root) {

@@ -9,17 +9,27 @@ const PASSED = /\bes_fault_point\(\s*(")?/g;
 // The function itself, and tests, which may pass points of their own making.
 const NOT_PASSAGES = /^common\/daemon\/fault\.[ch]$|(^|\/)tests\//;
 
-export const faultPointRules = [{ name: 'fault-points', check: (tree) => compare(tree, listedPoints(tree), passages(tree)) }];
+export const faultPointRules = [
+  { name: 'fault-points', check: (tree) => compare(tree, listedPoints(tree), passages(tree)) },
+];
 
 function compare(tree, listed, passed) {
   const names = new Set(passed.map(({ name }) => name));
   const known = new Set(listed.map(({ name }) => name));
   return [
-    ...passed.filter(({ name }) => name === null).map(({ file, line }) => problem(file, line, 'the name of a fault point must be written out')),
-    ...passed.filter(({ name }) => name !== null && !known.has(name))
-      .map(({ file, line, name }) => problem(file, line, `the fault point "${name}" does not stand in ${LIST}`)),
-    ...listed.filter(({ name }) => !names.has(name)).map(({ line, name }) => problem(LIST, line, `no code passes the fault point "${name}"`)),
-    ...listed.filter(({ name }, at) => listed.findIndex((each) => each.name === name) < at)
+    ...passed
+      .filter(({ name }) => name === null)
+      .map(({ file, line }) => problem(file, line, 'the name of a fault point must be written out')),
+    ...passed
+      .filter(({ name }) => name !== null && !known.has(name))
+      .map(({ file, line, name }) =>
+        problem(file, line, `the fault point "${name}" does not stand in ${LIST}`),
+      ),
+    ...listed
+      .filter(({ name }) => !names.has(name))
+      .map(({ line, name }) => problem(LIST, line, `no code passes the fault point "${name}"`)),
+    ...listed
+      .filter(({ name }, at) => listed.findIndex((each) => each.name === name) < at)
       .map(({ line, name }) => problem(LIST, line, `the fault point "${name}" stands here twice`)),
   ];
 }
@@ -33,9 +43,13 @@ function listedPoints(tree) {
 
 // Found in the masked code, so that comments do not count; the name is read from the text behind it.
 function passages(tree) {
-  return tree.c.filter((file) => !NOT_PASSAGES.test(file.path)).flatMap((file) => [...file.code.matchAll(PASSED)].map((match) => {
-    const from = match.index + match[0].length;
-    const name = match[1] ? file.text.slice(from, file.text.indexOf('"', from)) : null;
-    return { file, line: file.lineAt(match.index), name };
-  }));
+  return tree.c
+    .filter((file) => !NOT_PASSAGES.test(file.path))
+    .flatMap((file) =>
+      [...file.code.matchAll(PASSED)].map((match) => {
+        const from = match.index + match[0].length;
+        const name = match[1] ? file.text.slice(from, file.text.indexOf('"', from)) : null;
+        return { file, line: file.lineAt(match.index), name };
+      }),
+    );
 }

@@ -8,7 +8,11 @@ const DIRECTIONS = [
   { files: /^common\/base\//, may: ['common/base/'] },
   { files: /^common\/tests\//, may: ['common/'] },
   { files: /^common\//, may: ['common/', 'schema-version.h'] },
-  { files: /^tier1-core\/db\//, may: ['common/', 'tier1-core/'], mayNot: ['tier1-core/http/', 'tier1-core/domain/'] },
+  {
+    files: /^tier1-core\/db\//,
+    may: ['common/', 'tier1-core/'],
+    mayNot: ['tier1-core/http/', 'tier1-core/domain/'],
+  },
   { files: /^tier1-core\/domain\//, may: ['common/', 'tier1-core/'], mayNot: ['tier1-core/http/'] },
   { files: /^tier1-core\//, may: ['common/', 'tier1-core/'] },
   { files: /^worker-ledger\//, may: ['common/', 'worker-ledger/'] },
@@ -18,9 +22,21 @@ const DIRECTIONS = [
 
 // What must not be reached from a file by any chain of includes.
 const UNREACHABLE = [
-  { files: /^tier\d-\w+\/domain\//, headers: /^(microhttpd\.h|libpq-fe\.h|hiredis\/)/, why: 'the domain knows neither HTTP nor databases' },
-  { files: /^common\/base\//, headers: /^(microhttpd\.h|libpq-fe\.h|hiredis\/|curl\/)/, why: 'the base knows no server' },
-  { files: /^(worker-ledger\/verify|common\/tlog)\//, headers: /^(microhttpd\.h|libpq-fe\.h|hiredis\/|curl\/)/, why: 'the verifier needs no network and no database' },
+  {
+    files: /^tier\d-\w+\/domain\//,
+    headers: /^(microhttpd\.h|libpq-fe\.h|hiredis\/)/,
+    why: 'the domain knows neither HTTP nor databases',
+  },
+  {
+    files: /^common\/base\//,
+    headers: /^(microhttpd\.h|libpq-fe\.h|hiredis\/|curl\/)/,
+    why: 'the base knows no server',
+  },
+  {
+    files: /^(worker-ledger\/verify|common\/tlog)\//,
+    headers: /^(microhttpd\.h|libpq-fe\.h|hiredis\/|curl\/)/,
+    why: 'the verifier needs no network and no database',
+  },
 ];
 
 export const includeRules = [
@@ -28,9 +44,14 @@ export const includeRules = [
   { name: 'include-closure', check: (tree) => tree.c.flatMap((file) => wrongClosures(tree, file)) },
   {
     name: 'include-paths',
-    check: (tree) => tree.c.flatMap((file) => includesOf(file.text)
-      .filter(({ target, system }) => !system && target.includes('/') && !tree.byPath.has(target))
-      .map(({ target, line }) => problem(file, line, `no such file from the root of the repository: "${target}"`))),
+    check: (tree) =>
+      tree.c.flatMap((file) =>
+        includesOf(file.text)
+          .filter(({ target, system }) => !system && target.includes('/') && !tree.byPath.has(target))
+          .map(({ target, line }) =>
+            problem(file, line, `no such file from the root of the repository: "${target}"`),
+          ),
+      ),
   },
 ];
 
@@ -43,7 +64,9 @@ function wrongDirections(file) {
 }
 
 function isAllowed({ may, mayNot = [] }, target) {
-  return may.some((prefix) => target.startsWith(prefix)) && !mayNot.some((prefix) => target.startsWith(prefix));
+  return (
+    may.some((prefix) => target.startsWith(prefix)) && !mayNot.some((prefix) => target.startsWith(prefix))
+  );
 }
 
 function wrongClosures(tree, file) {

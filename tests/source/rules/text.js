@@ -16,31 +16,47 @@ const ours = (tree) => tree.files.filter((file) => !NOT_OURS.test(file.path));
 export const textRules = [
   {
     name: 'trailing-blanks',
-    check: (tree) => ours(tree).flatMap((file) => matchesOf(file, file.text, /[ \t]+$/gm, () => 'blanks at the end of the line')),
+    check: (tree) =>
+      ours(tree).flatMap((file) =>
+        matchesOf(file, file.text, /[ \t]+$/gm, () => 'blanks at the end of the line'),
+      ),
   },
   {
     name: 'final-newline',
-    check: (tree) => ours(tree)
-      .filter(({ text }) => text !== '' && (!text.endsWith('\n') || text.endsWith('\n\n')))
-      .map((file) => problem(file, file.lines.length, 'the file must end with exactly one newline')),
+    check: (tree) =>
+      ours(tree)
+        .filter(({ text }) => text !== '' && (!text.endsWith('\n') || text.endsWith('\n\n')))
+        .map((file) => problem(file, file.lines.length, 'the file must end with exactly one newline')),
   },
   {
     name: 'file-length',
-    check: (tree) => ours(tree)
-      .filter((file) => file.isC || file.isJs || file.extension === '.sql')
-      .filter((file) => file.lines.length - 1 > MAX_LINES)
-      .map((file) => problem(file, MAX_LINES, `${file.lines.length - 1} lines, at most ${MAX_LINES}: split it`)),
+    check: (tree) =>
+      ours(tree)
+        .filter((file) => file.isC || file.isJs || file.extension === '.sql')
+        .filter((file) => file.lines.length - 1 > MAX_LINES)
+        .map((file) =>
+          problem(file, MAX_LINES, `${file.lines.length - 1} lines, at most ${MAX_LINES}: split it`),
+        ),
   },
   {
     name: 'no-leftovers',
-    check: (tree) => ours(tree).flatMap((file) => matchesOf(file, file.text, LEFTOVER, ([word]) => `${word}: finish it or open an issue`)),
+    check: (tree) =>
+      ours(tree).flatMap((file) =>
+        matchesOf(file, file.text, LEFTOVER, ([word]) => `${word}: finish it or open an issue`),
+      ),
   },
   {
     name: 'no-own-machine-paths',
-    check: (tree) => ours(tree).flatMap((file) => matchesOf(file, file.text, OWN_MACHINE, ([path]) => `${path} exists on one machine only`)),
+    check: (tree) =>
+      ours(tree).flatMap((file) =>
+        matchesOf(file, file.text, OWN_MACHINE, ([path]) => `${path} exists on one machine only`),
+      ),
   },
   {
     name: 'no-secrets',
-    check: (tree) => tree.files.flatMap((file) => matchesOf(file, file.text, PRIVATE_KEY, () => 'E47: a private key in the repository')),
+    check: (tree) =>
+      tree.files.flatMap((file) =>
+        matchesOf(file, file.text, PRIVATE_KEY, () => 'E47: a private key in the repository'),
+      ),
   },
 ];

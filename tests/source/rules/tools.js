@@ -17,15 +17,31 @@ export const toolRules = [
 function formatting(tree) {
   const formatter = FORMATTERS.find((name) => spawnSync(name, ['--version']).error?.code !== MISSING);
   if (!formatter) return [problem('.clang-format', 1, 'clang-format is not installed: run deploy/bootstrap')];
-  return run(tree, tree.c, (files) => [formatter, '--dry-run', '--ferror-limit=1', '-Werror', ...files], /^(\S+?):(\d+):\d+: error: (.*)$/gm);
+  return run(
+    tree,
+    tree.c,
+    (files) => [formatter, '--dry-run', '--ferror-limit=1', '-Werror', ...files],
+    /^(\S+?):(\d+):\d+: error: (.*)$/gm,
+  );
 }
 
 function shellcheck(tree) {
-  return run(tree, tree.shell, (files) => ['shellcheck', '--format=gcc', '--external-sources', ...files], /^(\S+?):(\d+):\d+: (.*)$/gm);
+  return run(
+    tree,
+    tree.shell,
+    (files) => ['shellcheck', '--format=gcc', '--external-sources', ...files],
+    /^(\S+?):(\d+):\d+: (.*)$/gm,
+  );
 }
 
 function syntax(tree) {
-  const command = (files) => [process.execPath, '--experimental-vm-modules', '--no-warnings', SYNTAX_CHILD, ...files];
+  const command = (files) => [
+    process.execPath,
+    '--experimental-vm-modules',
+    '--no-warnings',
+    SYNTAX_CHILD,
+    ...files,
+  ];
   return run(tree, tree.js, command, /^(\S+?):(\d+): (.*)$/gm);
 }
 
@@ -33,9 +49,16 @@ function syntax(tree) {
 function run(tree, files, command, pattern) {
   if (files.length === 0) return [];
   const [program, ...argv] = command(files.map((file) => file.path));
-  const { error, status, stdout, stderr } = spawnSync(program, argv, { cwd: tree.root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  const { error, status, stdout, stderr } = spawnSync(program, argv, {
+    cwd: tree.root,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
   if (error) return [problem(path.basename(program), 1, `cannot run: ${error.message}`)];
-  const found = [...`${stdout}${stderr}`.matchAll(pattern)].map(([, file, line, message]) => problem(file, Number(line), message));
-  if (status !== 0 && found.length === 0) return [problem(path.basename(program), 1, `exit code ${status}: ${stderr.slice(0, 500)}`)];
+  const found = [...`${stdout}${stderr}`.matchAll(pattern)].map(([, file, line, message]) =>
+    problem(file, Number(line), message),
+  );
+  if (status !== 0 && found.length === 0)
+    return [problem(path.basename(program), 1, `exit code ${status}: ${stderr.slice(0, 500)}`)];
   return status === 0 ? [] : found;
 }

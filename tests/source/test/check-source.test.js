@@ -40,47 +40,203 @@ const word = (...parts) => parts.join('');
 // rule, bad sample, where it must be found, good sample
 const SAMPLES = [
   ['clang-format', { ...FORMAT, 'a.c': 'int  x;\n' }, ['a.c:1'], { ...FORMAT, 'a.c': 'int x;\n' }],
-  ['shellcheck', { 'run': '#!/bin/sh\necho $1\n' }, ['run:2'], { 'run': '#!/bin/sh\necho "$1"\n' }],
-  ['js-syntax', { 'a.js': 'export const x = 1;\nconst const y;\n' }, ['a.js:2'], { 'a.js': '#!/usr/bin/env node\nexport const x = 1;\n' }],
-  ['banned-functions', { 'common/a.c': '/* time() */\nlong x = time(NULL);\n' }, ['common/a.c:2'],
-    { 'common/a.c': '// strcpy(a, b)\nconst char *x = "system(1)";\nlong y = runtime(1);\nlong z = clock.time(1);\n', 'common/base/clock.c': 'int a = clock_gettime(0, &b);\n' }],
-  ['libraries-do-not-print', { 'common/a.c': 'x;\nprintf("hello");\n' }, ['common/a.c:2'],
-    { 'common/a.c': 'snprintf(a, 1, "x");\n', 'deploy/ctl/a.c': 'printf("hello");\n' }],
-  ['function-length', { 'common/a.c': `int f(void)\n{\n${lines(61)}}\n` }, ['common/a.c:2'], { 'common/a.c': `int f(void)\n{\n${lines(60)}}\n` }],
-  ['nesting', { 'common/a.c': 'int f(void)\n{\n if (a) {\n  if (b) {\n   if (c) {\n    if (d) {\n    }\n   }\n  }\n }\n}\n' }, ['common/a.c:2'],
-    { 'common/a.c': 'int f(void)\n{\n if (a) {\n  if (b) {\n   if (c) {\n    x = (struct p){{{1}}};\n   }\n  }\n }\n}\n' }],
-  ['no-control-flow-in-macros', { 'common/a.h': '#define A 1\n#define CHECK(x) \\\n    if (!(x)) \\\n        return\n' }, ['common/a.h:2'],
-    { 'common/a.h': '#define A 1 /* return */\n' }],
-  ['private-members', { 'common/amount.h': 'struct a {\n    int private_minor;\n};\n', 'common/b.c': 'int f;\nint x = a.private_minor;\n' }, ['common/b.c:2'],
-    { 'common/amount.h': 'struct a {\n    int private_minor;\n};\n', 'common/amount.c': 'int x = a->private_minor;\n' }],
-  ['pragma-once', { 'common/a.h': '#ifndef A\n#endif\n' }, ['common/a.h:1'], { 'common/a.h': '/* a */\n#pragma once\n' }],
-  ['own-header-first', { 'common/a.h': '', 'common/a.c': '#include <stdio.h>\n#include "common/a.h"\n' }, ['common/a.c:1'],
-    { 'common/a.h': '', 'common/a.c': '#include "common/a.h"\n\n#include <stdio.h>\n', 'common/b.c': '#include <stdio.h>\n' }],
-  ['no-struct-typedefs', { 'common/a.h': 'typedef struct a a_t;\n' }, ['common/a.h:1'], { 'common/a.h': 'typedef void fn(struct a *);\n' }],
-  ['include-direction', { 'common/http/a.c': '#include "tier1-core/b.h"\n', 'tier1-core/c.c': '\n#include "worker-ledger/d.h"\n', 'elsewhere/x.c': 'int x;\n' },
+  ['shellcheck', { run: '#!/bin/sh\necho $1\n' }, ['run:2'], { run: '#!/bin/sh\necho "$1"\n' }],
+  [
+    'js-syntax',
+    { 'a.js': 'export const x = 1;\nconst const y;\n' },
+    ['a.js:2'],
+    { 'a.js': '#!/usr/bin/env node\nexport const x = 1;\n' },
+  ],
+  [
+    'banned-functions',
+    { 'common/a.c': '/* time() */\nlong x = time(NULL);\n' },
+    ['common/a.c:2'],
+    {
+      'common/a.c':
+        '// strcpy(a, b)\nconst char *x = "system(1)";\nlong y = runtime(1);\nlong z = clock.time(1);\n',
+      'common/base/clock.c': 'int a = clock_gettime(0, &b);\n',
+    },
+  ],
+  [
+    'libraries-do-not-print',
+    { 'common/a.c': 'x;\nprintf("hello");\n' },
+    ['common/a.c:2'],
+    { 'common/a.c': 'snprintf(a, 1, "x");\n', 'deploy/ctl/a.c': 'printf("hello");\n' },
+  ],
+  [
+    'function-length',
+    { 'common/a.c': `int f(void)\n{\n${lines(61)}}\n` },
+    ['common/a.c:2'],
+    { 'common/a.c': `int f(void)\n{\n${lines(60)}}\n` },
+  ],
+  [
+    'nesting',
+    {
+      'common/a.c':
+        'int f(void)\n{\n if (a) {\n  if (b) {\n   if (c) {\n    if (d) {\n    }\n   }\n  }\n }\n}\n',
+    },
+    ['common/a.c:2'],
+    {
+      'common/a.c':
+        'int f(void)\n{\n if (a) {\n  if (b) {\n   if (c) {\n    x = (struct p){{{1}}};\n   }\n  }\n }\n}\n',
+    },
+  ],
+  [
+    'no-control-flow-in-macros',
+    { 'common/a.h': '#define A 1\n#define CHECK(x) \\\n    if (!(x)) \\\n        return\n' },
+    ['common/a.h:2'],
+    { 'common/a.h': '#define A 1 /* return */\n' },
+  ],
+  [
+    'private-members',
+    {
+      'common/amount.h': 'struct a {\n    int private_minor;\n};\n',
+      'common/b.c': 'int f;\nint x = a.private_minor;\n',
+    },
+    ['common/b.c:2'],
+    {
+      'common/amount.h': 'struct a {\n    int private_minor;\n};\n',
+      'common/amount.c': 'int x = a->private_minor;\n',
+    },
+  ],
+  [
+    'pragma-once',
+    { 'common/a.h': '#ifndef A\n#endif\n' },
+    ['common/a.h:1'],
+    { 'common/a.h': '/* a */\n#pragma once\n' },
+  ],
+  [
+    'own-header-first',
+    { 'common/a.h': '', 'common/a.c': '#include <stdio.h>\n#include "common/a.h"\n' },
+    ['common/a.c:1'],
+    {
+      'common/a.h': '',
+      'common/a.c': '#include "common/a.h"\n\n#include <stdio.h>\n',
+      'common/b.c': '#include <stdio.h>\n',
+    },
+  ],
+  [
+    'no-struct-typedefs',
+    { 'common/a.h': 'typedef struct a a_t;\n' },
+    ['common/a.h:1'],
+    { 'common/a.h': 'typedef void fn(struct a *);\n' },
+  ],
+  [
+    'include-direction',
+    {
+      'common/http/a.c': '#include "tier1-core/b.h"\n',
+      'tier1-core/c.c': '\n#include "worker-ledger/d.h"\n',
+      'elsewhere/x.c': 'int x;\n',
+    },
     ['common/http/a.c:1', 'elsewhere/x.c:1', 'tier1-core/c.c:2'],
-    { 'tier1-core/http/a.c': '#include "tier1-core/db/b.h"\n#include "common/b.h"\n#include <stdio.h>\n' }],
-  ['include-closure', { 'tier1-core/domain/a.c': '#include "common/x.h"\n', 'common/x.h': '#include "common/y.h"\n', 'common/y.h': '#include <hiredis/hiredis.h>\n' },
-    ['tier1-core/domain/a.c:1'], { 'tier1-core/domain/a.c': '#include "common/x.h"\n', 'common/x.h': '#include <stdio.h>\n', 'common/z.c': '#include <microhttpd.h>\n' }],
-  ['include-paths', { 'common/a.c': '#include "common/missing.h"\n' }, ['common/a.c:1'], { 'common/a.c': '#include "common/a.h"\n', 'common/a.h': '' }],
+    { 'tier1-core/http/a.c': '#include "tier1-core/db/b.h"\n#include "common/b.h"\n#include <stdio.h>\n' },
+  ],
+  [
+    'include-closure',
+    {
+      'tier1-core/domain/a.c': '#include "common/x.h"\n',
+      'common/x.h': '#include "common/y.h"\n',
+      'common/y.h': '#include <hiredis/hiredis.h>\n',
+    },
+    ['tier1-core/domain/a.c:1'],
+    {
+      'tier1-core/domain/a.c': '#include "common/x.h"\n',
+      'common/x.h': '#include <stdio.h>\n',
+      'common/z.c': '#include <microhttpd.h>\n',
+    },
+  ],
+  [
+    'include-paths',
+    { 'common/a.c': '#include "common/missing.h"\n' },
+    ['common/a.c:1'],
+    { 'common/a.c': '#include "common/a.h"\n', 'common/a.h': '' },
+  ],
   ['trailing-blanks', { 'a.md': 'fine\nnot fine \n' }, ['a.md:2'], { 'a.md': 'fine\n\nfine\n' }],
-  ['final-newline', { 'a.md': 'no newline', 'b.md': 'two\n\n' }, ['a.md:1', 'b.md:3'], { 'a.md': 'one\n', 'empty.md': '' }],
-  ['file-length', { 'a.js': 'x;\n'.repeat(601) }, ['a.js:600'], { 'a.js': 'x;\n'.repeat(600), 'a.md': 'x\n'.repeat(700) }],
-  ['no-leftovers', { 'a.c': `int x;\n/* ${word('TO', 'DO')}: more */\n` }, ['a.c:2'], { 'a.c': 'int todolist;\n' }],
-  ['no-own-machine-paths', { 'a.sh': `cd ${word('/ho', 'me')}/anna/x\n` }, ['a.sh:1'], { 'a.sh': 'cd "$HOME"/x; cd ./work/x; ProtectHome=yes\n' }],
-  ['no-secrets', { 'a.conf': `x\n-----BEGIN ${word('PRIVATE', ' KEY')}-----\n` }, ['a.conf:2'], { 'a.conf': '-----BEGIN CERTIFICATE-----\n' }],
-  ['folder-readme', { 'common/base/a.c': '', 'common/README.md': 'x\n' }, ['common/base:1'],
-    { 'common/base/a.c': '', 'common/base/README.md': 'x\n', 'common/README.md': 'x\n', 'tier1-core/README.md': 'x\n', 'tier1-core/http/a.c': '', '.ci/run': '' }],
-  ['options-explained', { 'tier1-core/config.c': '{.name = "LISTEN",\n .type = ES_CONFIG_ADDRESS,\n .fallback = ""},\n' }, ['tier1-core/config.c:1'],
-    { 'tier1-core/config.c': '{.name = "LISTEN",\n .type = ES_CONFIG_ADDRESS,\n .help = "where to listen"},\n' }],
-  ['environment-through-tables', { 'common/a.c': 'x;\ny = getenv("HOME");\n' }, ['common/a.c:2'], { 'common/daemon/a.c': 'y = getenv("NOTIFY_SOCKET");\n' }],
-  ['samples-name-real-options', { 'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\nELDERSAFE_LISTNE=x\n', 'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n' },
-    ['deploy/systemd/core.env:2'], { 'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\n', 'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n' }],
-  ['fault-points', { 'common/daemon/fault-points.def': 'X("a.used", "*", "x")\nX("a.unused", "*", "x")\nX("a.used", "*", "x")\n',
-    'common/a.c': 'es_fault_point("a.used");\nes_fault_point("a.unlisted");\nes_fault_point(name);\n' },
+  [
+    'final-newline',
+    { 'a.md': 'no newline', 'b.md': 'two\n\n' },
+    ['a.md:1', 'b.md:3'],
+    { 'a.md': 'one\n', 'empty.md': '' },
+  ],
+  [
+    'file-length',
+    { 'a.js': 'x;\n'.repeat(601) },
+    ['a.js:600'],
+    { 'a.js': 'x;\n'.repeat(600), 'a.md': 'x\n'.repeat(700) },
+  ],
+  [
+    'no-leftovers',
+    { 'a.c': `int x;\n/* ${word('TO', 'DO')}: more */\n` },
+    ['a.c:2'],
+    { 'a.c': 'int todolist;\n' },
+  ],
+  [
+    'no-own-machine-paths',
+    { 'a.sh': `cd ${word('/ho', 'me')}/anna/x\n` },
+    ['a.sh:1'],
+    { 'a.sh': 'cd "$HOME"/x; cd ./work/x; ProtectHome=yes\n' },
+  ],
+  [
+    'no-secrets',
+    { 'a.conf': `x\n-----BEGIN ${word('PRIVATE', ' KEY')}-----\n` },
+    ['a.conf:2'],
+    { 'a.conf': '-----BEGIN CERTIFICATE-----\n' },
+  ],
+  [
+    'folder-readme',
+    { 'common/base/a.c': '', 'common/README.md': 'x\n' },
+    ['common/base:1'],
+    {
+      'common/base/a.c': '',
+      'common/base/README.md': 'x\n',
+      'common/README.md': 'x\n',
+      'tier1-core/README.md': 'x\n',
+      'tier1-core/http/a.c': '',
+      '.ci/run': '',
+    },
+  ],
+  [
+    'options-explained',
+    { 'tier1-core/config.c': '{.name = "LISTEN",\n .type = ES_CONFIG_ADDRESS,\n .fallback = ""},\n' },
+    ['tier1-core/config.c:1'],
+    {
+      'tier1-core/config.c':
+        '{.name = "LISTEN",\n .type = ES_CONFIG_ADDRESS,\n .help = "where to listen"},\n',
+    },
+  ],
+  [
+    'environment-through-tables',
+    { 'common/a.c': 'x;\ny = getenv("HOME");\n' },
+    ['common/a.c:2'],
+    { 'common/daemon/a.c': 'y = getenv("NOTIFY_SOCKET");\n' },
+  ],
+  [
+    'samples-name-real-options',
+    {
+      'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\nELDERSAFE_LISTNE=x\n',
+      'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n',
+    },
+    ['deploy/systemd/core.env:2'],
+    {
+      'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\n',
+      'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n',
+    },
+  ],
+  [
+    'fault-points',
+    {
+      'common/daemon/fault-points.def':
+        'X("a.used", "*", "x")\nX("a.unused", "*", "x")\nX("a.used", "*", "x")\n',
+      'common/a.c': 'es_fault_point("a.used");\nes_fault_point("a.unlisted");\nes_fault_point(name);\n',
+    },
     ['common/a.c:2', 'common/a.c:3', 'common/daemon/fault-points.def:2', 'common/daemon/fault-points.def:3'],
-    { 'common/daemon/fault-points.def': '/* X("a.comment") */\nX("a.used", "*", "x")\n', 'common/daemon/fault.c': 'void es_fault_point(const char *name)\n',
-      'common/a.c': '/* es_fault_point("a.comment") */\nes_fault_point("a.used");\n', 'common/tests/t.c': 'es_fault_point("of.a.test");\n' }],
+    {
+      'common/daemon/fault-points.def': '/* X("a.comment") */\nX("a.used", "*", "x")\n',
+      'common/daemon/fault.c': 'void es_fault_point(const char *name)\n',
+      'common/a.c': '/* es_fault_point("a.comment") */\nes_fault_point("a.used");\n',
+      'common/tests/t.c': 'es_fault_point("of.a.test");\n',
+    },
+  ],
 ];
 
 for (const [rule, bad, expected, good] of SAMPLES) {
@@ -99,28 +255,50 @@ test('function-length: the list of exceptions may only shrink', (t) => {
   const list = (text) => ({ 'tests/source/long-functions.txt': text });
   const body = (count) => ({ 'common/a.c': `int f(void)\n{\n${lines(count)}}\n` });
   assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 70\n'), ...body(70) }), []);
-  assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 70\n'), ...body(71) }), ['common/a.c:2']);
-  assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 70\n'), ...body(60) }), ['tests/source/long-functions.txt:1']);
-  assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 120\n'), ...body(101) }), ['common/a.c:2']);
+  assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 70\n'), ...body(71) }), [
+    'common/a.c:2',
+  ]);
+  assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 70\n'), ...body(60) }), [
+    'tests/source/long-functions.txt:1',
+  ]);
+  assert.deepEqual(findings(t, 'function-length', { ...list('common/a.c f 120\n'), ...body(101) }), [
+    'common/a.c:2',
+  ]);
 });
 
 test('masking keeps positions and empties comments and literals', () => {
   const text = 'a("x//y"); /* b\n c */ d(\'"\'); // e\n"\\"f" g;';
   const masked = maskC(text);
   assert.equal(masked.length, text.length);
-  assert.deepEqual(masked.split('\n').map((line) => line.replace(/\s+/g, ' ').trim()), ['a("    ");'.replace(/\s+/g, ' '), 'd(\' \');', '" " g;']);
+  assert.deepEqual(
+    masked.split('\n').map((line) => line.replace(/\s+/g, ' ').trim()),
+    ['a("    ");'.replace(/\s+/g, ' '), "d(' ');", '" " g;'],
+  );
 });
 
 test('functions and macros are found with their names, lines and lengths', () => {
-  const code = 'static int\nf(int a,\n  int b)\n{\n    x;\n}\n\nstruct s\n{\n};\n#define M(a) \\\n    a + \\\n    1\nint g(void)\n{\n}\n';
-  assert.deepEqual(functionsOf(code).map(({ name, firstLine, lines: count }) => [name, firstLine, count]), [['f', 4, 1], ['g', 15, 0]]);
-  assert.deepEqual(macrosOf(code).map(({ name, line }) => [name, line]), [['M', 11]]);
+  const code =
+    'static int\nf(int a,\n  int b)\n{\n    x;\n}\n\nstruct s\n{\n};\n#define M(a) \\\n    a + \\\n    1\nint g(void)\n{\n}\n';
+  assert.deepEqual(
+    functionsOf(code).map(({ name, firstLine, lines: count }) => [name, firstLine, count]),
+    [
+      ['f', 4, 1],
+      ['g', 15, 0],
+    ],
+  );
+  assert.deepEqual(
+    macrosOf(code).map(({ name, line }) => [name, line]),
+    [['M', 11]],
+  );
 });
 
 test('the command says what it found, counts rules, and its exit code tells', (t) => {
   const root = repository(t, { 'a.md': 'blank \n' });
   const bad = spawnSync(CHECKER, ['--root', root, 'trailing-blanks', 'final-newline'], { encoding: 'utf8' });
-  assert.equal(bad.stdout, 'trailing-blanks: a.md:1: blanks at the end of the line\nsource: 1 passed, 1 failed\n');
+  assert.equal(
+    bad.stdout,
+    'trailing-blanks: a.md:1: blanks at the end of the line\nsource: 1 passed, 1 failed\n',
+  );
   assert.equal(bad.status, 1);
   const good = spawnSync(CHECKER, ['--root', root, 'final-newline'], { encoding: 'utf8' });
   assert.deepEqual([good.stdout, good.status], ['source: 1 passed, 0 failed\n', 0]);

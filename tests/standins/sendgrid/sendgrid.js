@@ -21,7 +21,7 @@ export class SendGridStandIn {
 
   async start() {
     this.server = http.createServer((request, response) => this.#serve(request, response));
-    this.server.listen(0, HOST);
+    this.server.listen(0, HOST).unref(); // a test that fails before it stops us shall end all the same
     await once(this.server, 'listening');
     return this;
   }

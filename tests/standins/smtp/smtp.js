@@ -31,7 +31,7 @@ export class SmtpStandIn {
     const { implicitTls, certificate } = this.#options;
     const serve = (socket) => this.#serve(socket);
     this.server = implicitTls ? tls.createServer(certificate, serve) : net.createServer(serve);
-    this.server.listen(0, HOST);
+    this.server.listen(0, HOST).unref(); // a test that fails before it stops us shall end all the same
     await once(this.server, 'listening');
     return this;
   }
