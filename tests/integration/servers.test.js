@@ -2,6 +2,7 @@
 // roles apart, Redis lets each process do its own work and nothing else.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -184,24 +185,44 @@ test('core: limits, revocations and the bus; no other key, no administration', a
   }
 });
 
-for (const name of ['notify', 'ledger']) {
-  test(`${name}: its consumer group of the bus and nothing else`, async (t) => {
-    const client = await as(t, `eldersafe_${name}`);
-    await client.xgroup('CREATE', 'eldersafe:bus', name, '0', 'MKSTREAM');
-    await client.call('XREADGROUP', 'GROUP', name, 'me', 'COUNT', '1', 'STREAMS', 'eldersafe:bus', '>');
-    await client.xack('eldersafe:bus', name, '1-1');
-    await client.call('XAUTOCLAIM', 'eldersafe:bus', name, 'me', '0', '0-0');
-    for (const command of [
-      ['xadd', 'eldersafe:bus', '*', 'a', 'b'],
-      ['set', 'eldersafe:x', '1'],
-      ['xread', 'STREAMS', 'eldersafe:revoked', '0'],
-      ['eval', 'return 1', '0'],
-      ['flushdb'],
-      ['xgroup', 'DESTROY', 'eldersafe:bus', name],
-    ])
-      await assert.rejects(client.call(...command), DENIED, command.join(' '));
-  });
-}
+test('notify: its consumer group of the bus and nothing else', async (t) => {
+  const notify = await as(t, 'eldersafe_notify');
+  await notify.xgroup('CREATE', 'eldersafe:bus', 'notify', '0', 'MKSTREAM');
+  await notify.call('XREADGROUP', 'GROUP', 'notify', 'me', 'COUNT', '1', 'STREAMS', 'eldersafe:bus', '>');
+  await notify.xack('eldersafe:bus', 'notify', '1-1');
+  await notify.call('XAUTOCLAIM', 'eldersafe:bus', 'notify', 'me', '0', '0-0');
+  for (const command of [
+    ['xadd', 'eldersafe:bus', '*', 'a', 'b'],
+    ['set', 'eldersafe:x', '1'],
+    ['xread', 'STREAMS', 'eldersafe:revoked', '0'],
+    ['eval', 'return 1', '0'],
+    ['flushdb'],
+    ['xgroup', 'DESTROY', 'eldersafe:bus', 'notify'],
+    ['subscribe', 'eldersafe:leaves'],
+  ]) {
+    await assert.rejects(notify.call(...command), DENIED, command.join(' '));
+  }
+});
+
+test('ledger: hears when leaves wait, which the core says, and touches no key', async (t) => {
+  const ledger = await as(t, 'eldersafe_ledger');
+  const core = await as(t, 'eldersafe_core');
+  for (const command of [
+    ['publish', 'eldersafe:leaves', 'x'],
+    ['subscribe', 'eldersafe:other'],
+    ['get', 'eldersafe:bus'],
+    ['xadd', 'eldersafe:bus', '*', 'a', 'b'],
+    ['xread', 'STREAMS', 'eldersafe:bus', '0'],
+    ['flushdb'],
+  ]) {
+    await assert.rejects(ledger.call(...command), DENIED, command.join(' '));
+  }
+  const heard = once(ledger, 'message');
+  await ledger.subscribe('eldersafe:leaves');
+  await core.publish('eldersafe:leaves', 'wake');
+  assert.deepEqual(await heard, ['eldersafe:leaves', 'wake']);
+  await assert.rejects(core.publish('eldersafe:other', 'x'), DENIED);
+});
 
 test('E9: both servers listen on loopback only', async () => {
   for (const { port } of [postgres, await sharedRedis()]) {
