@@ -206,7 +206,7 @@ check-integration: all $(TEST_PROGRAMS)
 asan tsan:
 	MAKE='$(MAKE) VARIANT=$@' tests/check unit integration
 run: bootstrap
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --jobs=$$(nproc) --no-print-directory all
 	@deploy/local/run
 
 # Not part of check: it wants the machine for itself. BENCH_QUICK=1 takes less than four minutes.

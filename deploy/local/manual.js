@@ -16,7 +16,7 @@ The main job by hand, as another member, in a second shell:
 
     . ${envFile}
     # 1. sign in: ask for the mail, follow its link
-    curl --json '{"member_number":"${number}","email":"${email}"}' $EDGE_URL/api/auth/login
+    curl -s --json '{"member_number":"${number}","email":"${email}"}' $EDGE_URL/api/auth/login
     LINK=$(cat $(ls -t $MAIL_DIR/*.eml | head -n 1) | grep -om1 'token=[A-Za-z0-9_-]*')
     TOKEN=$(curl -s --json '{"token":"'\${LINK#token=}'"}' $EDGE_URL/api/auth/verify | jq -r .token)
     # 2. "I'm here"

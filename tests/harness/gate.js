@@ -72,16 +72,17 @@ function outputProblems({ child, expected }) {
 function logProblems(world) {
   return [...new Set(world.runs.map((run) => run.log))].flatMap((file) => {
     const { entries, problems } = readLog(file);
-    const unwanted = entries.filter((entry) => isUnwanted(entry, world.allowedWarnings));
+    const unwanted = entries.filter((entry) => isUnwanted(entry, world));
     return [...problems, ...unwanted.map((entry) => `${path.basename(file)}: ${JSON.stringify(entry)}`)];
   });
 }
 
-function isUnwanted(entry, allowed) {
+function isUnwanted(entry, { allowedWarnings, allowedBroken }) {
   const level = entry.level.toLowerCase();
-  if (level === 'broken') return true;
+  const allows = (patterns) => patterns.some((pattern) => pattern.test(entry.event));
+  if (level === 'broken') return !allows(allowedBroken);
   if (entry.event === 'daemon.test_settings') return false; // the daemon says that it is being tested
-  return level === 'warn' && !allowed.some((pattern) => pattern.test(entry.event));
+  return level === 'warn' && !allows(allowedWarnings);
 }
 
 // Canary grep: no key, password, token, number or mail address in anything a daemon wrote.

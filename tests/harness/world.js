@@ -40,6 +40,7 @@ export const SANITIZER_ENVIRONMENT = {
  *   proxied   put a fault proxy before 'postgres' and/or 'redis' (list); see world.proxies
  *   redis     false: daemons know no Redis
  *   warnings  patterns of log events of level WARN that this test provokes
+ *   broken    patterns of log events of level BROKEN that this test provokes (by damaging data)
  */
 export async function createWorld(t, options = {}) {
   const world = new World(t.fullName ?? t.name, options);
@@ -65,6 +66,7 @@ export class World {
     this.title = title;
     this.#options = options;
     this.allowedWarnings = options.warnings ?? [];
+    this.allowedBroken = options.broken ?? [];
   }
 
   async open() {

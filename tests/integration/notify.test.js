@@ -11,7 +11,7 @@ import { SendGridStandIn } from '../standins/sendgrid/sendgrid.js';
 import { makeCertificate } from '../standins/smtp/certificate.js';
 import { SmtpStandIn } from '../standins/smtp/smtp.js';
 import {
-  askForLetter, createNotifyWorld, dumpOf, formsOf, messageIs, messageOf, newAddressee, secret, startWithSendGrid, startWithSmtp,
+  askForLetter, createNotifyWorld, dumpOf, formsOf, messageIs, newAddressee, secret, startWithSendGrid, startWithSmtp,
 } from './support/notify.js';
 import { beginSignIn, newMember, readMail } from './support/core.js';
 
@@ -352,7 +352,7 @@ test('C13: the same event again, from whichever side, is still one mail', async 
 test('several notifiers at once send each mail once', async (t) => {
   const world = await createNotifyWorld(t);
   const smtp = await smtpServer(t);
-  await Promise.all([startWithSmtp(world, smtp), startWithSmtp(world, smtp), startWithSmtp(world, smtp)]);
+  await Promise.all([startWithSmtp(world, smtp), startWithSmtp(world, smtp)]);
   const member = await newAddressee(world);
   const letters = await Promise.all(Array.from({ length: 120 }, () => askForLetter(world, member)));
   await world.eventuallySql('all are sent', "SELECT count(*) = 120 AND bool_and(state = 'sent') FROM vault.messages", [], { timeout: 60_000 });
@@ -392,15 +392,11 @@ test('a contact or a letter that would inject a header, a recipient or markup is
   await startWithSmtp(world, smtp);
   const contacts = [
     'a@example.org\r\nBcc: eve@example.org', 'a@example.org>\r\nRCPT TO:<eve@example.org', 'a@example.org,eve@example.org',
-    '"a b"@example.org', 'a@exa mple.org', 'a@example.org\u0000', 'søren@example.org', '',
+    '"a b"@example.org', 'a@exa mple.org', 'a@example.org\u0000', 'søren@example.org', ' ',
   ];
   for (const contact of contacts) {
-    const letter = await askForLetter(world, await newAddressee(world, { contact: contact || ' ' }));
-    const message = await eventually('it has failed', async () => {
-      const found = await messageOf(world, letter);
-      return (found?.state === 'failed' || found?.last_error === 'contact_unreadable') && found;
-    });
-    assert.match(message.last_error, /^(bad_address|contact_unreadable)$/);
+    const letter = await askForLetter(world, await newAddressee(world, { contact }));
+    assert.equal((await messageIs(world, letter, 'failed')).last_error, 'bad_address');
   }
   const contents = [{ code: '12\r\n56' }, { code: '1234567' }, { link: 'javascript:alert(1)' }, { link: 'https://x/"><b>' }, { link: 'https://x/\r\nX: y' }, { more: 1 }, { expires_at: 'soon' }];
   for (const content of contents) {
@@ -439,7 +435,7 @@ test('a vault key that others may read, or that is no key, is refused', async (t
 
 // --- servers that go away -----------------------------------------------------------------------
 test('E131: PostgreSQL away while a mail is being handed over: it is written down afterwards, not sent twice', async (t) => {
-  const world = await createNotifyWorld(t, { proxied: ['postgres'], warnings: [/^(notify|bus)\.database_lost$/] });
+  const world = await createNotifyWorld(t, { proxied: ['postgres'], warnings: [...FAILING, /^(notify|bus)\.database_lost$/] });
   const smtp = await smtpServer(t);
   smtp.next('text', 'hang');
   const notify = await startWithSmtp(world, smtp, { settings: { SEND_TIMEOUT: 2_000 } });

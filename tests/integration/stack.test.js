@@ -15,6 +15,7 @@ import { eventually } from '../../deploy/local/wait.js';
 import { testFolder } from '../harness/servers.js';
 
 const RUN = path.join(REPOSITORY, 'deploy/local/run');
+const MAIN_JOB = path.join(REPOSITORY, 'deploy/local/main-job.js');
 const READY_MS = 180_000;
 const STOP_MS = 90_000;
 const BACK_MS = 3_000;
@@ -93,6 +94,7 @@ function shell(script) {
   const { PATH } = process.env;
   return execFileSync('sh', ['-ec', `. '${stack.folder}/env'\n${script}`], {
     encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     cwd: stack.folder,
     env: { PATH },
   });
@@ -219,9 +221,11 @@ test('PostgreSQL and Redis killed: the stack brings them back, and signals are a
     const said = stack.child.printed().slice(skipped);
     return ['PostgreSQL', 'Redis'].every((name) => said.includes(`TROUBLE: ${name} ended (signal SIGKILL)`));
   });
-  await eventually('all is well', async () => {
-    const { json } = await request(`${variables.CORE_URL}/health`);
-    return json?.status === 'ok';
+  await eventually('both answer', () =>
+    shell('psql -qAtc "SELECT 1" "$PG_URL" && redis-cli -u "$REDIS_URL" PING'),
+  );
+  await eventually('the main job can be done again', () => shell(`'${process.execPath}' '${MAIN_JOB}'`), {
+    timeout: 30_000,
   });
 });
 

@@ -84,7 +84,7 @@ static enum channel_result open_address(const struct notify *notify,
     if (!vault_open(notify->vault, claimed->contact, claimed->contact_length, address)) {
         return channel_fail(report, CHANNEL_LATER, "contact_unreadable");
     }
-    if (!address_valid(es_buf_str(address))) {
+    if (strlen(es_buf_str(address)) != address->length || !address_valid(es_buf_str(address))) {
         return channel_fail(report, CHANNEL_NEVER, "bad_address");
     }
     return CHANNEL_DELIVERED;

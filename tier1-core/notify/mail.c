@@ -48,7 +48,7 @@ static void add_headers(const struct mail *mail, struct es_buf *out)
                   "Message-ID: <%s@%s>\r\n"
                   "Auto-Submitted: auto-generated\r\n"
                   "MIME-Version: 1.0\r\n"
-                  "Content-Type: multipart/alternative; boundary=\"=_%s\"\r\n\r\n",
+                  "Content-Type: multipart/alternative;\r\n boundary=\"=_%s\"\r\n\r\n",
                   mail->reference, address_domain(mail->from->address), mail->reference);
 }
 

@@ -5,7 +5,6 @@
 #include "tier1-core/notify/wipe.h"
 
 #include <sodium.h>
-#include <string.h>
 
 #define LARGEST_CONTENT 4096
 
@@ -46,8 +45,7 @@ bool vault_open(const struct vault *vault, const void *sealed, size_t length, st
         return false;
     }
     wipe_reserve(out, LARGEST_CONTENT);
-    return es_seal_open(vault->public_key, vault->secret_key, sealed, length, out) &&
-           strlen(es_buf_str(out)) == out->length;
+    return es_seal_open(vault->public_key, vault->secret_key, sealed, length, out);
 }
 
 void vault_reference(const struct vault *vault, int64_t message_id,

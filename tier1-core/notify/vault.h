@@ -20,8 +20,8 @@ struct vault;
 struct vault *vault_new(const char *path, struct es_buf *error) ES_MUST_CHECK;
 struct vault *vault_free(struct vault *vault);
 
-/* Open SEALED (LENGTH bytes) into the empty OUT, as text. False when it was not sealed to this key,
- * was changed, is too large or holds a NUL. */
+/* Open SEALED (LENGTH bytes) into the empty OUT. False when it was not sealed to this key, was
+ * changed or is larger than anything of ours. */
 bool vault_open(const struct vault *vault, const void *sealed, size_t length,
                 struct es_buf *out) ES_MUST_CHECK;
 

@@ -291,7 +291,7 @@ static void a_mail_has_every_header_it_needs_and_no_other(void **state)
         "Message-ID: <00112233445566778899aabbccddeeff@eldersafe.test>\r\n"
         "Auto-Submitted: auto-generated\r\n"
         "MIME-Version: 1.0\r\n"
-        "Content-Type: multipart/alternative; "
+        "Content-Type: multipart/alternative;\r\n "
         "boundary=\"=_00112233445566778899aabbccddeeff\"\r\n\r\n";
     assert_int_equal(strncmp(es_buf_str(&out), headers, strlen(headers)), 0);
 }

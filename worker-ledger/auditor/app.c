@@ -171,6 +171,7 @@ bool es_auditor_tick(void *auditor_)
         .log_key_count = auditor->key_count,
         .found = tell,
         .context = auditor,
+        .stopping = es_daemon_stopping,
     };
     refresh_marks(auditor, started_us);
     enum es_db_result result = es_audit_run(auditor->db, &config, auditor->marks, &report);
@@ -181,7 +182,7 @@ bool es_auditor_tick(void *auditor_)
         count(auditor, &report, took_us);
         atomic_store(&auditor->reached, true);
         atomic_store(&auditor->outcome, findings == 0 ? ES_AUDITOR_CLEAN : ES_AUDITOR_FINDINGS);
-    } else {
+    } else if (!es_daemon_stopping()) {
         fail(auditor, result);
     }
     if (auditor->once) {

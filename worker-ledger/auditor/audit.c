@@ -79,6 +79,12 @@ void es_audit_find(struct es_audit *audit, enum es_audit_check check, const char
     audit->config->found(audit->config->context, &finding);
 }
 
+enum es_db_result es_audit_go_on(const struct es_audit *audit)
+{
+    bool stopping = audit->config->stopping != NULL && audit->config->stopping();
+    return stopping ? ES_DB_UNAVAILABLE : ES_DB_OK;
+}
+
 void es_audit_suspect(struct es_audit *audit, enum es_suspect kind, int64_t id)
 {
     if (audit->suspect_count[kind] < ES_AUDIT_SUSPECTS) {
@@ -198,7 +204,10 @@ static enum es_db_result run_checks(struct es_db *db, void *context)
 {
     const struct run *run = context;
     begin(run->audit);
-    enum es_db_result result = es_db_run(db, &es_audit_snapshot_statement, NULL);
+    enum es_db_result result = es_audit_go_on(run->audit);
+    if (result == ES_DB_OK) {
+        result = es_db_run(db, &es_audit_snapshot_statement, NULL);
+    }
     if (result == ES_DB_OK) {
         result = es_db_run(db, &es_audit_planner_statement, NULL, "off");
     }

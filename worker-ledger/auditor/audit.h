@@ -66,6 +66,7 @@ struct es_audit_config {
     size_t log_key_count;
     es_finding_fn *found;
     void *context;
+    bool (*stopping)(void); /* asked before each page: true ends the run. NULL: never */
 };
 
 /* How much was looked at. */

@@ -57,6 +57,9 @@ struct es_audit {
 void es_audit_find(struct es_audit *audit, enum es_audit_check check, const char *expected,
                    const char *found, const char *what, ...) ES_PRINTF(5, 6);
 
+/* ES_DB_OK, or what ends the run: the process is to stop. Asked before each page. */
+enum es_db_result es_audit_go_on(const struct es_audit *audit) ES_MUST_CHECK;
+
 void es_audit_suspect(struct es_audit *audit, enum es_suspect kind, int64_t id);
 bool es_audit_is_suspect(const struct es_audit *audit, enum es_suspect kind, int64_t id);
 

@@ -253,9 +253,11 @@ static enum es_db_result walk_page(struct walk *walk, struct es_audit_page *page
     es_arena_reset(walk->audit->arena);
     walk->audit->next->log = walk->tree.at;
     page->count = 0;
-    enum es_db_result result =
-        es_db_run(walk->audit->db, &es_audit_entries_statement, &rows,
-                  (int64_t)walk->tree.at.frontier.size, (int64_t)ENTRIES_PAGE);
+    enum es_db_result result = es_audit_go_on(walk->audit);
+    if (result == ES_DB_OK) {
+        result = es_db_run(walk->audit->db, &es_audit_entries_statement, &rows,
+                           (int64_t)walk->tree.at.frontier.size, (int64_t)ENTRIES_PAGE);
+    }
     if (result == ES_DB_OK) {
         *ret_whole = read_entries(walk, rows, page, leaf_ids);
         *ret_more = *ret_whole && es_db_row_count(rows) == ENTRIES_PAGE;

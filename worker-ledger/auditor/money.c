@@ -290,7 +290,8 @@ static enum es_db_result each_range(struct es_audit *audit, range_fn *look, int6
     enum es_db_result result = ES_DB_OK;
     while (after < last && result == ES_DB_OK) {
         int64_t to = last - after < IDS_AT_ONCE ? last : after + IDS_AT_ONCE;
-        result = look(audit, after, to);
+        result = es_audit_go_on(audit);
+        result = result == ES_DB_OK ? look(audit, after, to) : result;
         after = to;
         es_arena_reset(audit->arena);
     }

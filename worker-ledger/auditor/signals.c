@@ -298,9 +298,12 @@ enum es_db_result es_audit_signals(struct es_audit *audit)
     while (count == SIGNALS_PAGE && result == ES_DB_OK) {
         ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
         es_arena_reset(audit->arena);
-        result =
-            es_db_run(audit->db, &es_audit_signals_statement, &rows, position.member_id,
-                      position.day, position.slot, (int64_t)SIGNALS_PAGE, audit->since->signal_day);
+        result = es_audit_go_on(audit);
+        if (result == ES_DB_OK) {
+            result = es_db_run(audit->db, &es_audit_signals_statement, &rows, position.member_id,
+                               position.day, position.slot, (int64_t)SIGNALS_PAGE,
+                               audit->since->signal_day);
+        }
         count = result == ES_DB_OK ? es_db_row_count(rows) : 0;
         if (count > 0) {
             check_page(audit, rows, &life, &position);

@@ -409,8 +409,11 @@ enum es_db_result es_audit_transactions(struct es_audit *audit)
     while (count == TRANSACTIONS_PAGE && result == ES_DB_OK) {
         ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
         es_arena_reset(audit->arena);
-        result = es_db_run(audit->db, &es_audit_transactions_statement, &rows, last,
-                           audit->since->changed_us, (int64_t)TRANSACTIONS_PAGE);
+        result = es_audit_go_on(audit);
+        if (result == ES_DB_OK) {
+            result = es_db_run(audit->db, &es_audit_transactions_statement, &rows, last,
+                               audit->since->changed_us, (int64_t)TRANSACTIONS_PAGE);
+        }
         count = result == ES_DB_OK ? es_db_row_count(rows) : 0;
         if (count > 0) {
             result = check_page(audit, rows, &last);

@@ -81,6 +81,24 @@ const struct es_db_statement es_log_add_checkpoint_statement = {
            " SELECT made.checkpoint_id FROM made, grown",
 };
 
+const struct es_db_statement es_log_root_statement = {
+    .name = "log_root",
+    .params = "i",
+    .sql = "SELECT root FROM anchor.checkpoints WHERE size = $1",
+};
+
+enum es_db_result es_log_root(struct es_db *db, int64_t size, struct es_hash *ret_root)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    enum es_db_result result = es_db_one(db, &es_log_root_statement, &rows, size);
+    if (result == ES_DB_OK) {
+        size_t length = 0;
+        const void *root = es_db_bytea(rows, 0, "root", &length);
+        memcpy(ret_root->bytes, root, sizeof(ret_root->bytes)); /* a CHECK holds it to 32 */
+    }
+    return result;
+}
+
 const struct es_db_statement es_log_checkpoints_after_statement = {
     .name = "log_checkpoints_after",
     .params = "ii",

@@ -20,6 +20,29 @@ bool es_seal_due(const struct es_seal_policy *policy, const struct es_log_waitin
            (waiting->leaves > 0 && waiting->since_sealed_ms >= policy->interval_ms);
 }
 
+/* Before the tree grows, its tiles must still give the root that was signed last: a tile that was
+ * damaged since would otherwise be signed into a checkpoint that contradicts the one before, and
+ * nobody could ever prove consistency again. Sealing stops until the tiles are repaired. */
+static enum es_db_result check_tiles(struct es_db *db, const struct es_tile_store *store,
+                                     int64_t size)
+{
+    struct es_hash signed_root;
+    struct es_hash tiles_root;
+    if (size == 0) {
+        return ES_DB_OK;
+    }
+    enum es_db_result result = es_log_root(db, size, &signed_root);
+    if (result != ES_DB_OK && result != ES_DB_NO_ROW) {
+        return result;
+    }
+    if (result == ES_DB_NO_ROW || es_tile_root(store, (uint64_t)size, &tiles_root) != ES_TILE_OK ||
+        memcmp(signed_root.bytes, tiles_root.bytes, sizeof(signed_root.bytes)) != 0) {
+        es_log(ES_LOG_BROKEN, "ledger.log_damaged", es_f_int("size", size));
+        return ES_DB_BUG;
+    }
+    return ES_DB_OK;
+}
+
 /* The tiles in the database and the size in the log's row belong together: if they do not, somebody
  * else has written there, and going on would sign a wrong root. */
 static enum es_db_result grow_tree(struct es_db *db, struct es_arena *arena, int64_t size,
@@ -32,6 +55,10 @@ static enum es_db_result grow_tree(struct es_db *db, struct es_arena *arena, int
         return result;
     }
     struct es_tile_store store = es_edge_store(&edge);
+    result = check_tiles(db, &store, size);
+    if (result != ES_DB_OK) {
+        return result;
+    }
     enum es_tile_result grown = es_tile_append(&store, (uint64_t)size, leaves, count);
     if (grown == ES_TILE_OK) {
         grown = es_tile_root(&store, (uint64_t)size + count, ret_root);

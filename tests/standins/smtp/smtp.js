@@ -93,7 +93,7 @@ class Session {
   #track;
   #buffer = '';
   #text = null; // the lines of a mail while they arrive
-  #login = null; // what AUTH LOGIN has asked for
+  #login = null; // { method, answers } while AUTH goes on
   #envelope = { from: null, to: [] };
   #user = null;
   #greeting = null;
@@ -165,23 +165,20 @@ class Session {
 
   auth(line) {
     const [, method, initial] = line.split(' ');
-    if (method.toUpperCase() === 'PLAIN' && initial) {
-      const [, user, password] = Buffer.from(initial, 'base64').toString().split('\0');
-      this.#checkLogin(user, password);
-      return;
-    }
-    this.#login = [];
-    this.#socket.write('334 VXNlcm5hbWU6\r\n');
+    this.#login = { method: method.toUpperCase(), answers: [] };
+    if (initial) this.#loginLine(initial);
+    else this.#socket.write(this.#login.method === 'PLAIN' ? '334 \r\n' : '334 VXNlcm5hbWU6\r\n');
   }
 
   #loginLine(line) {
-    this.#login.push(Buffer.from(line, 'base64').toString());
-    if (this.#login.length < 2) {
+    const { method, answers } = this.#login;
+    answers.push(Buffer.from(line, 'base64').toString());
+    if (method === 'LOGIN' && answers.length < 2) {
       this.#socket.write('334 UGFzc3dvcmQ6\r\n');
       return;
     }
-    const [user, password] = this.#login;
     this.#login = null;
+    const [user, password] = method === 'PLAIN' ? answers[0].split('\0').slice(1) : answers;
     this.#checkLogin(user, password);
   }
 

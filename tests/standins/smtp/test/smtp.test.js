@@ -38,6 +38,8 @@ test('who has not signed in is refused', async (t) => {
   const plain = (text) => Buffer.from(text).toString('base64');
   const replies = await talk(net.connect(server.port), ['MAIL FROM:<a@x>', `AUTH PLAIN ${plain('\0u\0wrong')}`, `AUTH PLAIN ${plain('\0u\0p')}`, 'MAIL FROM:<a@x>']);
   assert.deepEqual(replies.map((reply) => reply.slice(0, 3)), ['220', '530', '535', '235', '250']);
+  const asked = await talk(net.connect(server.port), ['AUTH PLAIN', plain('\0u\0p'), 'AUTH LOGIN', plain('u'), plain('no')]);
+  assert.deepEqual(asked.map((reply) => reply.slice(0, 3)), ['220', '334', '235', '334', '334', '535']);
 });
 
 test('STARTTLS is offered and spoken, with the certificate that was made', async (t) => {
