@@ -2,7 +2,7 @@
 // number tested by binding it. Below the kernel's ephemeral range, so that an outgoing connection
 // cannot sit on a number between the test and its use.
 
-import { mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -27,10 +27,15 @@ export async function freePort() {
   throw new Error(`no free port among ${block.first}..${block.first + BLOCK_SIZE - 1}`);
 }
 
-/** The first of 50 port numbers in a row, all reserved for this process: a PORT_BASE for a stack. */
+/** The first of 50 port numbers in a row, all free and reserved for this process: a PORT_BASE. */
 export async function freeBase() {
-  const { first } = await lockBlock();
-  return first;
+  for (let tries = 0; tries < BLOCKS; tries++) {
+    const { first } = await lockBlock();
+    const ports = Array.from({ length: BLOCK_SIZE }, (_, offset) => first + offset);
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return first;
+  }
+  throw new Error('somebody listens in every block of ports');
 }
 
 /** True when nothing listens on 127.0.0.1:PORT and we could. */
@@ -55,8 +60,7 @@ export function canConnect(port) {
 }
 
 async function lockBlock() {
-  const folder = path.join(os.tmpdir(), `eldersafe-ports-${os.userInfo().uid}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const folder = lockFolder();
   const start = Math.floor(Math.random() * BLOCKS);
   for (let step = 0; step < BLOCKS; step++) {
     const number = (start + step) % BLOCKS;
@@ -64,4 +68,14 @@ async function lockBlock() {
     if (lock) return { first: FIRST + number * BLOCK_SIZE, next: 0, lock };
   }
   throw new Error('every block of ports is taken: are old test runs still alive?');
+}
+
+// One folder for all users of the machine: a port is taken whoever took it.
+function lockFolder() {
+  const folder = path.join(os.tmpdir(), 'eldersafe-ports');
+  if (!existsSync(folder)) {
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o777);
+  }
+  return folder;
 }

@@ -19,7 +19,10 @@ async function runToTheEnd(t, { consumers = 1, ...options } = {}) {
 
 async function onceEach(bus, eventIds) {
   await bus.settled(eventIds);
-  assert.deepEqual(numbersOf(await bus.effects()).sort((a, b) => a - b), eventIds.map(Number));
+  assert.deepEqual(
+    numbersOf(await bus.effects()).sort((a, b) => a - b),
+    eventIds.map(Number),
+  );
 }
 
 test('C11: an event exists exactly when the change it tells of does', async (t) => {
@@ -29,12 +32,16 @@ test('C11: an event exists exactly when the change it tells of does', async (t) 
   await writer.query('BEGIN');
   await writer.query('CREATE TABLE bus_test.change ()');
   const { rows } = await writer.query(
-    `INSERT INTO bus.outbox (topic, payload) VALUES ($1, '{"aggregate":"a","number":1}') RETURNING event_id, pg_backend_pid() AS pid`, [TOPIC]);
+    `INSERT INTO bus.outbox (topic, payload) VALUES ($1, '{"aggregate":"a","number":1}') RETURNING event_id, pg_backend_pid() AS pid`,
+    [TOPIC],
+  );
   await bus.sql.query('SELECT pg_terminate_backend($1)', [rows[0].pid]);
   writer.release(true);
   const after = await bus.write(3);
   await bus.settled(after);
-  const left = await bus.sql.query("SELECT to_regclass('bus_test.change') AS change, count(*)::integer AS events FROM bus.outbox");
+  const left = await bus.sql.query(
+    "SELECT to_regclass('bus_test.change') AS change, count(*)::integer AS events FROM bus.outbox",
+  );
   assert.deepEqual(left.rows, [{ change: null, events: 3 }]);
   assert.deepEqual(numbersOf(await bus.effects()), after.map(Number));
 });
@@ -46,7 +53,9 @@ test('C12, J7.2: woken by NOTIFY an event has its effect at once, without it wit
     const [eventId] = await bus.write();
     await bus.settled([eventId], { every: 5 });
     const { rows } = await bus.sql.query(
-      'SELECT extract(epoch FROM e.at - o.created_at) * 1000 AS ms FROM bus_test.effects e JOIN bus.outbox o USING (event_id) WHERE event_id = $1', [eventId]);
+      'SELECT extract(epoch FROM e.at - o.created_at) * 1000 AS ms FROM bus_test.effects e JOIN bus.outbox o USING (event_id) WHERE event_id = $1',
+      [eventId],
+    );
     return Number(rows[0].ms);
   };
   const woken = [];
@@ -100,7 +109,9 @@ test('C14, J7.1: 16 writers with random commit delays, 100,000 events: none is m
   await bus.published();
   const entries = await bus.entries();
   assert.equal(entries.length, 100_000);
-  const { rows } = await bus.sql.query("SELECT event_id, payload->>'aggregate' AS aggregate, (payload->>'number')::integer AS number FROM bus.outbox");
+  const { rows } = await bus.sql.query(
+    "SELECT event_id, payload->>'aggregate' AS aggregate, (payload->>'number')::integer AS number FROM bus.outbox",
+  );
   const events = new Map(rows.map((row) => [row.event_id, row]));
   const reached = new Map();
   for (const entry of entries) {
@@ -114,16 +125,27 @@ test('C14: an event committed late is published then, and holds nobody back unti
   const { bus } = await runToTheEnd(t);
   const slow = await bus.sql.connect();
   await slow.query('BEGIN');
-  const { rows: [late] } = await slow.query(`INSERT INTO bus.outbox (topic, payload) VALUES ($1, '{"aggregate":"late","number":1}') RETURNING event_id`, [TOPIC]);
+  const {
+    rows: [late],
+  } = await slow.query(
+    `INSERT INTO bus.outbox (topic, payload) VALUES ($1, '{"aggregate":"late","number":1}') RETURNING event_id`,
+    [TOPIC],
+  );
   const others = await bus.write(600); // more than two portions of one batch
   await bus.settled(others);
   const later = await bus.write(5);
   await bus.settled(later);
-  assert.deepEqual((await bus.entries()).map((entry) => entry.event_id), [...others, ...later]);
+  assert.deepEqual(
+    (await bus.entries()).map((entry) => entry.event_id),
+    [...others, ...later],
+  );
   await slow.query('COMMIT');
   slow.release();
   await onceEach(bus, [late.event_id, ...others, ...later]);
-  assert.deepEqual((await bus.entries()).map((entry) => entry.event_id), [...others, ...later, late.event_id]);
+  assert.deepEqual(
+    (await bus.entries()).map((entry) => entry.event_id),
+    [...others, ...later, late.event_id],
+  );
 });
 
 for (const fault of ['db.before_commit', 'db.after_commit', 'bus.before_ack']) {
@@ -137,10 +159,21 @@ for (const fault of ['db.before_commit', 'db.after_commit', 'bus.before_ack']) {
     assert.ok(left > 0, 'it was given entries and did not acknowledge them');
     // As if the 30 s after which others may claim were over; only the clock of Redis is told so.
     const stuck = await bus.redis.xpending(STREAM, GROUP, '-', '+', 100);
-    await bus.redis.xclaim(STREAM, GROUP, stuck[0][1], 0, ...stuck.map(([id]) => id), 'IDLE', 60_000, 'JUSTID');
+    await bus.redis.xclaim(
+      STREAM,
+      GROUP,
+      stuck[0][1],
+      0,
+      ...stuck.map(([id]) => id),
+      'IDLE',
+      60_000,
+      'JUSTID',
+    );
     await bus.startConsumer();
     await onceEach(bus, eventIds);
-    await eventually('nothing is pending', async () => (await bus.pending()) === 0, { timeout: 20_000 });
+    await eventually('nothing is pending', async () => (await bus.pending()) === 0, {
+      timeout: 20_000,
+    });
   });
 }
 
@@ -151,18 +184,32 @@ test('C16: a poison event is parked with its error, the stream moves on, and it 
   const [poison] = await bus.write(1, { number: -1 });
   const others = await bus.write(20);
   await bus.settled(others, { timeout: 5_000 });
-  const parked = await eventually('it is parked', async () => {
-    const failure = await bus.failure(poison);
-    return failure?.parked_at && failure;
-  }, { timeout: 20_000 });
+  const parked = await eventually(
+    'it is parked',
+    async () => {
+      const failure = await bus.failure(poison);
+      return failure?.parked_at && failure;
+    },
+    { timeout: 20_000 },
+  );
   assert.equal(parked.failures, 3);
   assert.equal(parked.last_error, 'check 23514');
   assert.equal(await consumer.metric('eldersafe_peer_parked'), 1);
-  const tries = consumer.log().filter((entry) => /^bus\.event_/.test(entry.event) && entry.event_id === Number(poison));
-  assert.deepEqual(tries.map((entry) => entry.event), ['bus.event_failed', 'bus.event_failed', 'bus.event_parked']);
+  const tries = consumer
+    .log()
+    .filter((entry) => /^bus\.event_/.test(entry.event) && entry.event_id === Number(poison));
+  assert.deepEqual(
+    tries.map((entry) => entry.event),
+    ['bus.event_failed', 'bus.event_failed', 'bus.event_parked'],
+  );
 
   await bus.sql.query('ALTER TABLE bus_test.effects DROP CONSTRAINT no_poison');
-  const { rows: [replay] } = await bus.sql.query('SELECT bus.replay_parked($1, $2) AS done, bus.replay_parked($1, 4711) AS unknown', [GROUP, poison]);
+  const {
+    rows: [replay],
+  } = await bus.sql.query(
+    'SELECT bus.replay_parked($1, $2) AS done, bus.replay_parked($1, 4711) AS unknown',
+    [GROUP, poison],
+  );
   assert.deepEqual(replay, { done: true, unknown: false });
   await onceEach(bus, [poison, ...others]);
   assert.equal(await bus.failure(poison), undefined);
@@ -176,7 +223,11 @@ test('C16: an event that ends the process each time is parked too, and everybody
   let crashes = 0;
   for (;;) {
     const consumer = await bus.startConsumer({ settings: { EVENT_TRIES: 2 } });
-    const ended = await eventually('it crashes or parks the event', async () => consumer.child.ended ?? ((await bus.failure(killer))?.parked_at && 'parked'), { timeout: 20_000 });
+    const ended = await eventually(
+      'it crashes or parks the event',
+      async () => consumer.child.ended ?? ((await bus.failure(killer))?.parked_at && 'parked'),
+      { timeout: 20_000 },
+    );
     if (ended === 'parked') break;
     await consumer.ends('fault');
     crashes += 1;
@@ -194,9 +245,17 @@ test('C17: two consumers of one group share the backlog, no event is handled twi
   await bus.published();
   await Promise.all([bus.startConsumer({ name: 'one' }), bus.startConsumer({ name: 'two' })]);
   await onceEach(bus, eventIds);
-  const { rows } = await bus.sql.query('SELECT peer, count(*)::integer AS n FROM bus_test.effects GROUP BY peer ORDER BY peer');
-  assert.deepEqual(rows.map((row) => row.peer), ['one', 'two']);
-  assert.ok(rows.every((row) => row.n > 1_000), JSON.stringify(rows));
+  const { rows } = await bus.sql.query(
+    'SELECT peer, count(*)::integer AS n FROM bus_test.effects GROUP BY peer ORDER BY peer',
+  );
+  assert.deepEqual(
+    rows.map((row) => row.peer),
+    ['one', 'two'],
+  );
+  assert.ok(
+    rows.every((row) => row.n > 1_000),
+    JSON.stringify(rows),
+  );
 });
 
 test('C18: FLUSHALL with events unprocessed: every one still has its effect, and the stream works again', async (t) => {
@@ -210,7 +269,10 @@ test('C18: FLUSHALL with events unprocessed: every one still has its effect, and
   await bus.redis.flushall(); // now the group is gone while the consumer runs
   const after = await bus.write(10);
   await onceEach(bus, [...before, ...after]);
-  await eventually('new events come through the stream again', async () => (await bus.entries()).length > 0 || (await bus.write()) && false);
+  await eventually(
+    'new events come through the stream again',
+    async () => (await bus.entries()).length > 0 || ((await bus.write()) && false),
+  );
 });
 
 test('C18, J7.4: Redis stopped, frozen and back: nothing is lost, each change is said once in the log', async (t) => {
@@ -227,7 +289,10 @@ test('C18, J7.4: Redis stopped, frozen and back: nothing is lost, each change is
     await bus.published();
   }
   await onceEach(bus, all);
-  const said = relay.log().map((entry) => entry.event).filter((event) => event.startsWith('bus.redis'));
+  const said = relay
+    .log()
+    .map((entry) => entry.event)
+    .filter((event) => event.startsWith('bus.redis'));
   assert.deepEqual(said, ['bus.redis_lost', 'bus.redis_back', 'bus.redis_lost', 'bus.redis_back']);
 });
 
@@ -241,7 +306,9 @@ test('C18: without any Redis events are taken from PostgreSQL', async (t) => {
 test('C19: a full Redis refuses loudly and loses nothing; only what was acknowledged is trimmed', async (t) => {
   const bus = await createBus(t);
   const relay = await bus.startRelay();
-  const { used_memory: used } = Object.fromEntries((await bus.redis.info('memory')).split('\r\n').map((line) => line.split(':')));
+  const { used_memory: used } = Object.fromEntries(
+    (await bus.redis.info('memory')).split('\r\n').map((line) => line.split(':')),
+  );
   let eventIds;
   await bus.redis.config('SET', 'maxmemory', String(Number(used) - 1));
   try {
@@ -261,7 +328,11 @@ test('C19: a full Redis refuses loudly and loses nothing; only what was acknowle
   const stream = new Set((await bus.entries()).map((entry) => entry.event_id));
   assert.ok(eventIds.every((eventId) => stream.has(eventId)));
   await bus.redis.xgroup('SETID', STREAM, 'slow', '$');
-  await eventually('what all have acknowledged is trimmed', async () => (await bus.redis.xlen(STREAM)) < 300, { timeout: 20_000 });
+  await eventually(
+    'what all have acknowledged is trimmed',
+    async () => (await bus.redis.xlen(STREAM)) < 300,
+    { timeout: 20_000 },
+  );
 });
 
 test('C28: what the relay says about its backlog is what the tables say', async (t) => {
@@ -271,11 +342,19 @@ test('C28: what the relay says about its backlog is what the tables say', async 
   bus.world.proxies.redis.refuse();
   bus.world.proxies.redis.reset();
   await bus.write(7);
-  await eventually('7 unpublished events', async () => (await relay.metric('eldersafe_peer_unpublished')) === 7, { timeout: 15_000 });
+  await eventually(
+    '7 unpublished events',
+    async () => (await relay.metric('eldersafe_peer_unpublished')) === 7,
+    { timeout: 15_000 },
+  );
   assert.ok((await relay.metric('eldersafe_peer_oldest_unpublished_ms')) > 0);
   bus.world.proxies.redis.heal();
   await bus.published();
-  await eventually('no unpublished events', async () => (await relay.metric('eldersafe_peer_unpublished')) === 0, { timeout: 15_000 });
+  await eventually(
+    'no unpublished events',
+    async () => (await relay.metric('eldersafe_peer_unpublished')) === 0,
+    { timeout: 15_000 },
+  );
 });
 
 test('of several relays one leads; when it is killed another takes over within seconds', async (t) => {
@@ -302,14 +381,18 @@ test('a relay whose database session was cut notices that it leads no more, and 
   const all = await bus.write(5);
   await bus.settled(all);
   for (let i = 0; i < 3; i += 1) {
-    await bus.sql.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bus-peer' AND datname = current_database()");
+    await bus.sql.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bus-peer' AND datname = current_database()",
+    );
     const next = await bus.write(5);
     await bus.published();
     all.push(...next);
   }
   await onceEach(bus, all);
   await eventually('exactly one leads', async () => {
-    const leading = await Promise.all(relays.map((relay) => relay.metric('eldersafe_peer_leading')));
+    const leading = await Promise.all(
+      relays.map((relay) => relay.metric('eldersafe_peer_leading')),
+    );
     return leading[0] + leading[1] === 1;
   });
 });
@@ -333,7 +416,11 @@ test('entries forged in Redis do nothing: what an event is, PostgreSQL says', as
   const { bus } = await runToTheEnd(t);
   const [real] = await bus.write();
   await bus.settled([real]);
-  const { rows: [foreign] } = await bus.sql.query(`INSERT INTO bus.outbox (topic, payload) VALUES ('other.topic', '{"aggregate":"x","number":1}') RETURNING event_id`);
+  const {
+    rows: [foreign],
+  } = await bus.sql.query(
+    `INSERT INTO bus.outbox (topic, payload) VALUES ('other.topic', '{"aggregate":"x","number":1}') RETURNING event_id`,
+  );
   const forged = [
     ['event_id', '999999', 'topic', TOPIC, 'payload', '{"aggregate":"forged","number":1}'],
     ['event_id', real, 'topic', TOPIC],
@@ -351,16 +438,24 @@ test('entries forged in Redis do nothing: what an event is, PostgreSQL says', as
   await bus.settled([last]);
   await eventually('everything is acknowledged', async () => (await bus.pending()) === 0);
   await onceEach(bus, [real, last]);
-  const { rows } = await bus.sql.query('SELECT count(*)::integer AS n FROM bus.inbox WHERE consumer = $1', [GROUP]);
+  const { rows } = await bus.sql.query(
+    'SELECT count(*)::integer AS n FROM bus.inbox WHERE consumer = $1',
+    [GROUP],
+  );
   assert.equal(rows[0].n, 2);
 });
 
 test('events brought here by a logical restore, with transaction ids of another server, are delivered', async (t) => {
   const bus = await createBus(t);
   const eventIds = await bus.write(5);
-  await bus.sql.query("UPDATE bus.outbox SET written_by = (written_by::text::bigint + 1000000)::text::xid8");
+  await bus.sql.query(
+    'UPDATE bus.outbox SET written_by = (written_by::text::bigint + 1000000)::text::xid8',
+  );
   await bus.sql.query("UPDATE bus.relay_position SET passed = '999999999:999999999:'");
-  await bus.sql.query("INSERT INTO bus.consumers (consumer, taken_below) VALUES ($1, '999999999')", [GROUP]);
+  await bus.sql.query(
+    "INSERT INTO bus.consumers (consumer, taken_below) VALUES ($1, '999999999')",
+    [GROUP],
+  );
   const relay = await bus.startRelay();
   await bus.startConsumer();
   await relay.waitForLog('bus.restored');
@@ -372,8 +467,11 @@ test('the mark of a group keeps up, so that looking for what was missed stays ch
   const { bus } = await runToTheEnd(t);
   const eventIds = await bus.write(500);
   await onceEach(bus, eventIds);
-  await bus.world.eventuallySql('the mark is past the last event',
-    `SELECT (SELECT taken_below FROM bus.consumers WHERE consumer = $1) > (SELECT max(written_by) FROM bus.outbox)`, [GROUP]);
+  await bus.world.eventuallySql(
+    'the mark is past the last event',
+    `SELECT (SELECT taken_below FROM bus.consumers WHERE consumer = $1) > (SELECT max(written_by) FROM bus.outbox)`,
+    [GROUP],
+  );
 });
 
 test('bus.prune forgets what is old and done, and never what could then be taken twice', async (t) => {
@@ -387,7 +485,10 @@ test('bus.prune forgets what is old and done, and never what could then be taken
   await bus.settled(young);
   await bus.sql.query('SELECT bus.prune()');
   const { rows } = await bus.sql.query('SELECT event_id FROM bus.outbox ORDER BY event_id');
-  assert.deepEqual(rows.map((row) => row.event_id), young);
+  assert.deepEqual(
+    rows.map((row) => row.event_id),
+    young,
+  );
   assert.ok(old.every((eventId) => !young.includes(eventId)));
   await onceEach(bus, young); // the old ones were beyond their time
 });

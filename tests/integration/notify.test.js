@@ -1,5 +1,5 @@
-// eldersafe-notify: letters leave the house once, sealed until then, through a file, SMTP or
-// SendGrid (rows E7, E54, E85/FE12, J4.3, J4.7, C13, C16, N12; E102 for its pauses).
+// eldersafe-notify: letters leave the house once, sealed until then (rows E54, E85/FE12, J4.3, J4.7,
+// C13, C16, C28, N12, E131). How each channel hands them over: notify-channels.test.js.
 
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -7,28 +7,19 @@ import path from 'node:path';
 import test from 'node:test';
 import { parseMail } from '../../deploy/local/eml.js';
 import { eventually } from '../../deploy/local/wait.js';
-import { SendGridStandIn } from '../standins/sendgrid/sendgrid.js';
-import { makeCertificate } from '../standins/smtp/certificate.js';
-import { SmtpStandIn } from '../standins/smtp/smtp.js';
-import {
-  askForLetter, createNotifyWorld, dumpOf, formsOf, messageIs, newAddressee, secret, startWithSendGrid, startWithSmtp,
-} from './support/notify.js';
 import { beginSignIn, newMember, readMail } from './support/core.js';
-
-const FAILING = [/^notify\.channel_failing$/];
-const SENDGRID_KEY = 'SG.key-of-the-stand-in';
-
-async function smtpServer(t, options) {
-  const smtp = await new SmtpStandIn(options).start();
-  t.after(() => smtp.stop());
-  return smtp;
-}
-
-async function sendGridServer(t) {
-  const sendgrid = await new SendGridStandIn({ key: SENDGRID_KEY }).start();
-  t.after(() => sendgrid.stop());
-  return sendgrid;
-}
+import {
+  askForLetter,
+  createNotifyWorld,
+  dumpOf,
+  FAILING,
+  formsOf,
+  messageIs,
+  newAddressee,
+  secret,
+  smtpServer,
+  startWithSmtp,
+} from './support/notify.js';
 
 // --- the letter ---------------------------------------------------------------------------------
 test('E54: who asked to sign in gets one mail with link and code, in Danish and English', async (t) => {
@@ -56,13 +47,22 @@ test('E54, J4.3: through eldersafe-core a true pair gets one mail, a wrong one g
   const world = await createNotifyWorld(t, { redis: true });
   const [core] = await Promise.all([world.start('core'), world.start('notify')]);
   const member = await newMember(world);
-  const wrong = await beginSignIn(core, { number: member.number, email: 'nobody-at-all@example.org' });
+  const wrong = await beginSignIn(core, {
+    number: member.number,
+    email: 'nobody-at-all@example.org',
+  });
   const right = await beginSignIn(core, member);
   assert.equal(wrong.answer.status, 202);
-  assert.deepEqual([wrong.answer.status, wrong.answer.text.length], [right.answer.status, right.answer.text.length]);
+  assert.deepEqual(
+    [wrong.answer.status, wrong.answer.text.length],
+    [right.answer.status, right.answer.text.length],
+  );
   const { code } = await readMail(world, member);
   world.canary('code', code);
-  await world.eventuallySql('nothing is queued', 'SELECT count(*) = 1 AND bool_and(state = \'sent\') FROM vault.messages');
+  await world.eventuallySql(
+    'nothing is queued',
+    "SELECT count(*) = 1 AND bool_and(state = 'sent') FROM vault.messages",
+  );
   assert.equal(world.mailbox.all().length, 1);
 });
 
@@ -86,7 +86,11 @@ test('J4.7, E85/FE12: neither a queued nor a sent message leaves address, link o
   const member = await newAddressee(world);
   const letter = await askForLetter(world, member);
   const secrets = [member.email, letter.token, letter.code, letter.link].flatMap(formsOf);
-  const clean = (dump) => assert.deepEqual(secrets.filter((form) => dump.includes(form)), []);
+  const clean = (dump) =>
+    assert.deepEqual(
+      secrets.filter((form) => dump.includes(form)),
+      [],
+    );
   await messageIs(world, letter, 'queued', { error: 'smtp_450' });
   clean(await dumpOf(world));
   await messageIs(world, letter, 'sent');
@@ -97,10 +101,12 @@ test('J4.7, E85/FE12: neither a queued nor a sent message leaves address, link o
 
 test('ended messages are forgotten after their time, queued ones never', async (t) => {
   const world = await createNotifyWorld(t);
-  const add = (eventId, state, days) => world.sql.query(
-    `INSERT INTO vault.messages (event_id, member_id, channel, template, sealed, state, next_at, expires_at, created_at)
+  const add = (eventId, state, days) =>
+    world.sql.query(
+      `INSERT INTO vault.messages (event_id, member_id, channel, template, sealed, state, next_at, expires_at, created_at)
      VALUES ($1, 1, 'email', 'sign-in', '', $2, CASE WHEN $2 = 'queued' THEN now() + interval '1 day' END, now() + interval '1 day', now() - $3 * interval '1 day')`,
-    [eventId, state, days]);
+      [eventId, state, days],
+    );
   await add(1, 'sent', 31);
   await add(2, 'queued', 31);
   await add(3, 'failed', 31);
@@ -112,204 +118,6 @@ test('ended messages are forgotten after their time, queued ones never', async (
     return rows.map((row) => row.event_id).join() === '2,5';
   });
 });
-
-// --- SMTP ---------------------------------------------------------------------------------------
-test('SMTP: a mail goes out over STARTTLS, signed in, and the server\'s name for it is kept', async (t) => {
-  const world = await createNotifyWorld(t);
-  const certificate = makeCertificate();
-  const smtp = await smtpServer(t, { certificate, user: 'relay', password: 'relay-password' });
-  writeFileSync(path.join(world.folder, 'ca.pem'), certificate.cert);
-  await startWithSmtp(world, smtp, {
-    settings: { SMTP_CA_FILE: path.join(world.folder, 'ca.pem'), SMTP_USER: 'relay', SMTP_PASSWORD_FILE: secret(world, 'smtp.password', 'relay-password') },
-  });
-  const member = await newAddressee(world);
-  const letter = await askForLetter(world, member);
-  const message = await messageIs(world, letter, 'sent');
-  assert.equal(message.provider_ref, 'Q1');
-  const [mail] = smtp.mails;
-  assert.deepEqual([mail.from, mail.to, mail.tls, mail.user, mail.greeting], ['no-reply@eldersafe.test', [member.email], true, 'relay', 'eldersafe.test']);
-  assert.doesNotMatch(mail.raw, /[^\x00-\x7f]/, 'seven bits');
-  assert.ok(mail.raw.split('\r\n').every((line) => line.length <= 78));
-  const read = parseMail(mail.raw);
-  assert.deepEqual([read.to, read.link, read.code], [member.email, letter.link, letter.code]);
-});
-
-test('SMTP: smtps speaks TLS from the first byte, and one connection serves several mails', async (t) => {
-  const world = await createNotifyWorld(t);
-  const certificate = makeCertificate();
-  const smtp = await smtpServer(t, { certificate, implicitTls: true });
-  writeFileSync(path.join(world.folder, 'ca.pem'), certificate.cert);
-  await startWithSmtp(world, smtp, { settings: { SMTP_CA_FILE: path.join(world.folder, 'ca.pem'), SENDER_THREADS: 1 } });
-  const member = await newAddressee(world);
-  const letters = [];
-  for (let i = 0; i < 5; i += 1) letters.push(await askForLetter(world, member));
-  for (const letter of letters) await messageIs(world, letter, 'sent');
-  assert.equal(smtp.mails.length, 5);
-  assert.ok(smtp.mails.every((mail) => mail.tls));
-  assert.equal(smtp.connections, 1);
-});
-
-for (const [what, serverOptions, trusted, error] of [
-  ['offers no TLS', {}, () => makeCertificate().cert, 'no_tls'],
-  ['has a certificate nobody vouches for', { certificate: makeCertificate() }, () => makeCertificate().cert, 'tls_untrusted'],
-]) {
-  test(`SMTP: a server that ${what} gets neither a password nor a mail`, async (t) => {
-    const world = await createNotifyWorld(t, { warnings: FAILING });
-    const smtp = await smtpServer(t, { user: 'relay', password: 'relay-password', ...serverOptions });
-    writeFileSync(path.join(world.folder, 'ca.pem'), trusted());
-    await startWithSmtp(world, smtp, {
-      settings: { SMTP_CA_FILE: path.join(world.folder, 'ca.pem'), SMTP_USER: 'relay', SMTP_PASSWORD_FILE: secret(world, 'smtp.password', 'relay-password') },
-    });
-    const letter = await askForLetter(world, await newAddressee(world));
-    await messageIs(world, letter, 'queued', { error });
-    assert.deepEqual(smtp.commands.filter((line) => /^(AUTH|MAIL|RCPT|DATA)/.test(line)), []);
-    assert.equal(smtp.mails.length, 0);
-  });
-}
-
-test('E102: a server that says "later" is asked again after 1, 2, 4 s, and gets one mail', async (t) => {
-  const world = await createNotifyWorld(t, { warnings: FAILING });
-  const smtp = await smtpServer(t);
-  smtp.next('connect', '421 4.3.2 not now');
-  smtp.next('rcpt', '451 4.3.0 later');
-  smtp.next('text', '452 4.3.1 full');
-  const notify = await startWithSmtp(world, smtp);
-  const letter = await askForLetter(world, await newAddressee(world));
-  const message = await messageIs(world, letter, 'sent');
-  assert.equal(message.attempts, 4);
-  assert.equal(smtp.mails.length, 1);
-  const postponed = notify.log().filter((entry) => entry.event === 'notify.postponed');
-  assert.deepEqual(postponed.map((entry) => entry.error), ['smtp_421', 'smtp_451', 'smtp_452']);
-  const sent = notify.log().find((entry) => entry.event === 'notify.sent');
-  const times = [...postponed, sent].map((entry) => Date.parse(entry.time));
-  const gaps = times.slice(1).map((time, i) => time - times[i]);
-  gaps.forEach((gap, i) => {
-    const whole = 1_000 * 2 ** i; // jittered to [half, whole], then found within half a second
-    assert.ok(gap >= whole / 2 && gap <= whole + 2_000, `pause ${i + 1}: ${gap} ms`);
-  });
-  assert.equal(await notify.metric('eldersafe_notify_messages_postponed_total'), 3);
-  assert.equal(await notify.metric('eldersafe_notify_messages_ended_total{state="sent"}'), 1);
-});
-
-for (const [stage, reply] of [['rcpt', '550 5.1.1 no such user'], ['data', '554 5.7.1 not wanted'], ['text', '552 5.3.4 too big']]) {
-  test(`SMTP: "${reply}" ends the message for good`, async (t) => {
-    const world = await createNotifyWorld(t, { warnings: [/^notify\.failed$/] });
-    const smtp = await smtpServer(t);
-    smtp.next(stage, reply);
-    const notify = await startWithSmtp(world, smtp);
-    const letter = await askForLetter(world, await newAddressee(world));
-    const message = await messageIs(world, letter, 'failed');
-    assert.deepEqual([message.last_error, message.attempts, message.sealed_bytes, message.next_at], [`smtp_${reply.slice(0, 3)}`, 1, 0, null]);
-    const next = await askForLetter(world, await newAddressee(world));
-    await messageIs(world, next, 'sent'); // the others are served
-    assert.equal(smtp.mails.length, 1);
-    assert.equal(await notify.metric('eldersafe_notify_messages_ended_total{state="failed"}'), 1);
-  });
-}
-
-test('SMTP: what is our own fault (password, sender) loses no mail: it goes when it is put right', async (t) => {
-  const world = await createNotifyWorld(t, { warnings: FAILING });
-  const smtp = await smtpServer(t, { user: 'relay', password: 'relay-password' });
-  smtp.next('auth', '535 5.7.8 wrong');
-  smtp.next('mail', '553 5.1.8 sender unknown');
-  await startWithSmtp(world, smtp, { settings: { SMTP_USER: 'relay', SMTP_PASSWORD_FILE: secret(world, 'smtp.password', 'relay-password') } });
-  const letter = await askForLetter(world, await newAddressee(world));
-  await messageIs(world, letter, 'queued', { error: 'smtp_553' });
-  await messageIs(world, letter, 'sent');
-  assert.equal(smtp.mails.length, 1);
-});
-
-test('SMTP: a server that keeps silent is left after the time limit, and the message expires in its time', async (t) => {
-  const world = await createNotifyWorld(t, { warnings: [...FAILING, /^notify\.expired$/] });
-  const smtp = await smtpServer(t);
-  smtp.next('text', 'hang', 100);
-  const notify = await startWithSmtp(world, smtp, { settings: { SEND_TIMEOUT: 300 } });
-  const letter = await askForLetter(world, await newAddressee(world), { lifetimeS: 4 });
-  await messageIs(world, letter, 'queued', { error: 'timeout' });
-  const message = await messageIs(world, letter, 'expired');
-  assert.deepEqual([message.last_error, message.sealed_bytes, message.next_at], ['timeout', 0, null]);
-  assert.equal(smtp.mails.length, 0);
-  assert.equal(await notify.metric('eldersafe_notify_messages_ended_total{state="expired"}'), 1);
-});
-
-test('SMTP: an answer that is lost means sending again, under the same Message-ID', async (t) => {
-  const world = await createNotifyWorld(t, { warnings: FAILING });
-  const smtp = await smtpServer(t);
-  smtp.next('text', 'accept-drop');
-  await startWithSmtp(world, smtp);
-  const letter = await askForLetter(world, await newAddressee(world));
-  await messageIs(world, letter, 'sent');
-  assert.equal(smtp.mails.length, 2);
-  assert.equal(smtp.mails[0].raw, smtp.mails[1].raw);
-});
-
-// --- SendGrid -----------------------------------------------------------------------------------
-test('SendGrid: a mail is handed over with key, both texts, no tracking, and our reference', async (t) => {
-  const world = await createNotifyWorld(t);
-  const sendgrid = await sendGridServer(t);
-  await startWithSendGrid(world, sendgrid, { key: SENDGRID_KEY });
-  const member = await newAddressee(world);
-  const letter = await askForLetter(world, member);
-  const message = await messageIs(world, letter, 'sent');
-  const [mail] = sendgrid.mails;
-  assert.equal(mail.personalizations[0].to[0].email, member.email);
-  assert.equal(mail.personalizations[0].custom_args.eldersafe_reference, message.provider_ref);
-  assert.deepEqual(mail.from, { email: 'no-reply@eldersafe.test', name: 'Eldersafe' });
-  assert.ok(mail.content[0].value.includes(letter.link));
-  assert.ok(Object.values(mail.tracking_settings).every(({ enable }) => enable === false));
-});
-
-test('SendGrid: 429 is obeyed for as long as it asks, 5xx and lost answers are tried again', async (t) => {
-  const world = await createNotifyWorld(t, { warnings: FAILING });
-  const sendgrid = await sendGridServer(t);
-  sendgrid.next({ status: 429, headers: { 'Retry-After': '3' } });
-  sendgrid.next({ status: 503 });
-  sendgrid.next('drop');
-  const notify = await startWithSendGrid(world, sendgrid, { key: SENDGRID_KEY });
-  const letter = await askForLetter(world, await newAddressee(world));
-  await messageIs(world, letter, 'sent');
-  assert.equal(sendgrid.mails.length, 1);
-  const postponed = notify.log().filter((entry) => entry.event === 'notify.postponed');
-  assert.deepEqual(postponed.slice(0, 2).map((entry) => entry.error), ['http_429', 'http_503']);
-  const pause = Date.parse(postponed[1].time) - Date.parse(postponed[0].time);
-  assert.ok(pause >= 3_000, `asked again after ${pause} ms`);
-});
-
-test('SendGrid: 400 ends the message, 401 and 403 (our key) do not', async (t) => {
-  const world = await createNotifyWorld(t, { warnings: [...FAILING, /^notify\.failed$/] });
-  const sendgrid = await sendGridServer(t);
-  sendgrid.next({ status: 401 });
-  sendgrid.next({ status: 403 });
-  await startWithSendGrid(world, sendgrid, { key: SENDGRID_KEY });
-  const letter = await askForLetter(world, await newAddressee(world));
-  await messageIs(world, letter, 'sent');
-  sendgrid.next({ status: 400, body: { errors: [{ message: 'bad' }] } });
-  const refused = await askForLetter(world, await newAddressee(world));
-  const message = await messageIs(world, refused, 'failed');
-  assert.equal(message.last_error, 'http_400');
-  assert.equal(sendgrid.mails.length, 1);
-});
-
-// --- configuration ------------------------------------------------------------------------------
-for (const [what, settings, complaint] of [
-  ['E7: a SendGrid host that is not allowed', { MAIL_CHANNEL: 'sendgrid', SENDGRID_URL: 'https://api.sendgrid.com', ALLOWED_HOSTS: 'api.eu.sendgrid.com=EU', SENDGRID_KEY_FILE: 'KEY' }, /ALLOWED_HOSTS/],
-  ['E7: an SMTP host that is not allowed', { MAIL_CHANNEL: 'smtp', SMTP_URL: 'smtp://mail.example.com:587', ALLOWED_HOSTS: 'mail.example.dk=EU' }, /ALLOWED_HOSTS/],
-  ['an SMTP address of another kind', { MAIL_CHANNEL: 'smtp', SMTP_URL: 'http://127.0.0.1:25', ALLOWED_HOSTS: '127.0.0.1=local' }, /SMTP_URL/],
-  ['an SMTP user without a password', { MAIL_CHANNEL: 'smtp', SMTP_URL: 'smtp://127.0.0.1:25', SMTP_USER: 'x', ALLOWED_HOSTS: '127.0.0.1=local' }, /SMTP_PASSWORD_FILE/],
-  ['a sender that is no address', { MAIL_FROM: 'Eldersafe' }, /MAIL_FROM/],
-  ['a sender with a line end', { MAIL_FROM: 'Eldersafe\r\nBcc: eve <a@b.dk>' }, /MAIL_FROM/],
-  ['the file channel without a folder', { MAIL_DIRECTORY: undefined }, /MAIL_DIRECTORY/],
-  ['a folder that is not there', { MAIL_DIRECTORY: '/nonexistent' }, /MAIL_DIRECTORY/],
-]) {
-  test(`refused before anything is sent: ${what}`, async (t) => {
-    const world = await createNotifyWorld(t, { warnings: [/^daemon\.start_failed$/] });
-    const file = secret(world, 'key', 'some-provider-key');
-    const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value === 'KEY' ? file : value]));
-    const notify = await world.start('notify', { settings: given, waitReady: false });
-    await notify.ends(78);
-    assert.match(notify.child.printed(), complaint);
-  });
-}
 
 // --- crashes ------------------------------------------------------------------------------------
 for (const [fault, copies] of [
@@ -346,7 +154,10 @@ test('C13: the same event again, from whichever side, is still one mail', async 
   await messageIs(world, second, 'sent');
   assert.equal(world.mailbox.all().length, 2);
   const { rows } = await world.sql.query('SELECT attempts FROM vault.messages');
-  assert.deepEqual(rows.map((row) => row.attempts), [1, 1]);
+  assert.deepEqual(
+    rows.map((row) => row.attempts),
+    [1, 1],
+  );
 });
 
 test('several notifiers at once send each mail once', async (t) => {
@@ -355,7 +166,12 @@ test('several notifiers at once send each mail once', async (t) => {
   await Promise.all([startWithSmtp(world, smtp), startWithSmtp(world, smtp)]);
   const member = await newAddressee(world);
   const letters = await Promise.all(Array.from({ length: 120 }, () => askForLetter(world, member)));
-  await world.eventuallySql('all are sent', "SELECT count(*) = 120 AND bool_and(state = 'sent') FROM vault.messages", [], { timeout: 60_000 });
+  await world.eventuallySql(
+    'all are sent',
+    "SELECT count(*) = 120 AND bool_and(state = 'sent') FROM vault.messages",
+    [],
+    { timeout: 60_000 },
+  );
   assert.equal(smtp.mails.length, 120);
   const codes = new Set(smtp.mails.map((mail) => parseMail(mail.raw).link));
   assert.deepEqual([...codes].sort(), letters.map((letter) => letter.link).sort());
@@ -378,8 +194,14 @@ test('C16: events nobody can read are parked with a reason, and letters behind t
   for (const each of bad) each.letter = await askForLetter(world, member, each);
   const letter = await askForLetter(world, member);
   await messageIs(world, letter, 'sent');
-  for (const { letter: { eventId }, reason } of bad) {
-    const { rows } = await world.sql.query("SELECT last_error, parked_at IS NOT NULL AS parked FROM bus.failures WHERE consumer = 'notify' AND event_id = $1", [eventId]);
+  for (const {
+    letter: { eventId },
+    reason,
+  } of bad) {
+    const { rows } = await world.sql.query(
+      "SELECT last_error, parked_at IS NOT NULL AS parked FROM bus.failures WHERE consumer = 'notify' AND event_id = $1",
+      [eventId],
+    );
     assert.equal(rows[0]?.parked, true, String(reason));
     assert.match(rows[0].last_error, reason instanceof RegExp ? reason : new RegExp(`^${reason}$`));
   }
@@ -391,16 +213,34 @@ test('a contact or a letter that would inject a header, a recipient or markup is
   const smtp = await smtpServer(t);
   await startWithSmtp(world, smtp);
   const contacts = [
-    'a@example.org\r\nBcc: eve@example.org', 'a@example.org>\r\nRCPT TO:<eve@example.org', 'a@example.org,eve@example.org',
-    '"a b"@example.org', 'a@exa mple.org', 'a@example.org\u0000', 'søren@example.org', ' ',
+    'a@example.org\r\nBcc: eve@example.org',
+    'a@example.org>\r\nRCPT TO:<eve@example.org',
+    'a@example.org,eve@example.org',
+    '"a b"@example.org',
+    'a@exa mple.org',
+    'a@example.org\u0000',
+    'søren@example.org',
+    ' ',
   ];
   for (const contact of contacts) {
     const letter = await askForLetter(world, await newAddressee(world, { contact }));
     assert.equal((await messageIs(world, letter, 'failed')).last_error, 'bad_address');
   }
-  const contents = [{ code: '12\r\n56' }, { code: '1234567' }, { link: 'javascript:alert(1)' }, { link: 'https://x/"><b>' }, { link: 'https://x/\r\nX: y' }, { more: 1 }, { expires_at: 'soon' }];
+  const contents = [
+    { code: '12\r\n56' },
+    { code: '1234567' },
+    { link: 'javascript:alert(1)' },
+    { link: 'https://x/"><b>' },
+    { link: 'https://x/\r\nX: y' },
+    { more: 1 },
+    { expires_at: 'soon' },
+  ];
   for (const content of contents) {
-    const message = await messageIs(world, await askForLetter(world, await newAddressee(world), { content }), 'failed');
+    const message = await messageIs(
+      world,
+      await askForLetter(world, await newAddressee(world), { content }),
+      'failed',
+    );
     assert.equal(message.last_error, 'bad_content');
   }
   const unknown = await askForLetter(world, { id: 999_999 });
@@ -410,7 +250,9 @@ test('a contact or a letter that would inject a header, a recipient or markup is
 
 test('with a wrong vault key nothing is sent and nothing is lost', async (t) => {
   const world = await createNotifyWorld(t, { warnings: [/^notify\.vault_unreadable$/] });
-  const wrong = await world.start('notify', { settings: { VAULT_KEY_FILE: secret(world, 'wrong.key', 'ab'.repeat(32)) } });
+  const wrong = await world.start('notify', {
+    settings: { VAULT_KEY_FILE: secret(world, 'wrong.key', 'ab'.repeat(32)) },
+  });
   const member = await newAddressee(world);
   const letter = await askForLetter(world, member);
   await messageIs(world, letter, 'queued', { error: 'contact_unreadable' });
@@ -423,10 +265,16 @@ test('with a wrong vault key nothing is sent and nothing is lost', async (t) => 
 
 test('a vault key that others may read, or that is no key, is refused', async (t) => {
   const world = await createNotifyWorld(t, { warnings: [/^daemon\.start_failed$/] });
-  for (const [name, text, mode] of [['open.key', 'ab'.repeat(32), 0o644], ['short.key', 'ab', 0o600]]) {
+  for (const [name, text, mode] of [
+    ['open.key', 'ab'.repeat(32), 0o644],
+    ['short.key', 'ab', 0o600],
+  ]) {
     const file = path.join(world.folder, name);
     writeFileSync(file, `${text}\n`, { mode });
-    const notify = await world.start('notify', { settings: { VAULT_KEY_FILE: file }, waitReady: false });
+    const notify = await world.start('notify', {
+      settings: { VAULT_KEY_FILE: file },
+      waitReady: false,
+    });
     await notify.ends(78);
     assert.match(notify.child.printed(), new RegExp(name));
     assert.doesNotMatch(notify.child.printed(), /abab/);
@@ -435,7 +283,10 @@ test('a vault key that others may read, or that is no key, is refused', async (t
 
 // --- servers that go away -----------------------------------------------------------------------
 test('E131: PostgreSQL away while a mail is being handed over: it is written down afterwards, not sent twice', async (t) => {
-  const world = await createNotifyWorld(t, { proxied: ['postgres'], warnings: [...FAILING, /^(notify|bus)\.database_lost$/] });
+  const world = await createNotifyWorld(t, {
+    proxied: ['postgres'],
+    warnings: [...FAILING, /^(notify|bus)\.database_lost$/],
+  });
   const smtp = await smtpServer(t);
   smtp.next('text', 'hang');
   const notify = await startWithSmtp(world, smtp, { settings: { SEND_TIMEOUT: 2_000 } });
@@ -447,7 +298,10 @@ test('E131: PostgreSQL away while a mail is being handed over: it is written dow
   world.proxies.postgres.heal();
   await messageIs(world, letter, 'sent');
   assert.equal(smtp.mails.length, 1);
-  const events = notify.log().map((entry) => entry.event).filter((event) => /^notify\.database/.test(event));
+  const events = notify
+    .log()
+    .map((entry) => entry.event)
+    .filter((event) => /^notify\.database/.test(event));
   assert.ok(events.includes('notify.database_back'));
 });
 
@@ -459,8 +313,14 @@ test('J7.2: with Redis and a relay a letter is on its way within a second', asyn
   await messageIs(world, first, 'sent');
   const letter = await askForLetter(world, member);
   await messageIs(world, letter, 'sent');
-  const entry = notify.log().filter(({ event }) => event === 'notify.sent').at(-1);
-  const { rows } = await world.sql.query("SELECT o.created_at AS asked FROM bus.outbox o WHERE event_id = $1", [letter.eventId]);
+  const entry = notify
+    .log()
+    .filter(({ event }) => event === 'notify.sent')
+    .at(-1);
+  const { rows } = await world.sql.query(
+    'SELECT o.created_at AS asked FROM bus.outbox o WHERE event_id = $1',
+    [letter.eventId],
+  );
   const delay = Date.parse(entry.time) - rows[0].asked.getTime();
   assert.ok(delay < 1_000, `${delay} ms`);
 });
@@ -471,8 +331,14 @@ test('C28: metrics and health tell how it stands', async (t) => {
   smtp.next('rcpt', '450 4.2.1 later', 100);
   const notify = await startWithSmtp(world, smtp);
   for (let i = 0; i < 3; i += 1) await askForLetter(world, await newAddressee(world));
-  await eventually('three are queued', async () => (await notify.metric('eldersafe_notify_messages_queued')) === 3, { timeout: 15_000 });
-  const { rows } = await world.sql.query("SELECT count(*)::integer AS n FROM vault.messages WHERE state = 'queued'");
+  await eventually(
+    'three are queued',
+    async () => (await notify.metric('eldersafe_notify_messages_queued')) === 3,
+    { timeout: 15_000 },
+  );
+  const { rows } = await world.sql.query(
+    "SELECT count(*)::integer AS n FROM vault.messages WHERE state = 'queued'",
+  );
   assert.equal(rows[0].n, 3);
   assert.equal(await notify.metric('eldersafe_notify_events_taken_total'), 3);
   const health = await fetch(`${notify.metricsUrl}/health/ready`);

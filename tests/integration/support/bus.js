@@ -12,7 +12,10 @@ import { eventually } from '../../../deploy/local/wait.js';
 export const STREAM = 'eldersafe:bus';
 export const GROUP = 'test';
 export const TOPIC = 'test.work';
-const RIGHTS_OF = { relay: { role: 'eldersafe_core', user: 'eldersafe_core' }, consumer: { role: 'eldersafe_notify', user: 'eldersafe_notify' } };
+const RIGHTS_OF = {
+  relay: { role: 'eldersafe_core', user: 'eldersafe_core' },
+  consumer: { role: 'eldersafe_notify', user: 'eldersafe_notify' },
+};
 const DRAIN_MS = 60_000;
 
 const SCHEMA = `
@@ -60,7 +63,9 @@ class Bus {
     const { rows } = await this.sql.query(
       `INSERT INTO bus.outbox (topic, payload)
        SELECT $1, jsonb_build_object('aggregate', 'a', 'number', n) || $2::jsonb FROM generate_series(1, $3) n
-       RETURNING event_id`, [TOPIC, JSON.stringify(payload), count]);
+       RETURNING event_id`,
+      [TOPIC, JSON.stringify(payload), count],
+    );
     return rows.map((row) => row.event_id);
   }
 
@@ -72,17 +77,27 @@ class Bus {
 
   /** Waits until each of EVENTIDS has had its effect. */
   async settled(eventIds, options = {}) {
-    await eventually(`${eventIds.length} effects`, async () => {
-      const { rows } = await this.sql.query('SELECT count(*)::integer AS n FROM bus_test.effects WHERE event_id = ANY ($1)', [eventIds]);
-      return rows[0].n === eventIds.length;
-    }, { timeout: DRAIN_MS, ...options });
+    await eventually(
+      `${eventIds.length} effects`,
+      async () => {
+        const { rows } = await this.sql.query(
+          'SELECT count(*)::integer AS n FROM bus_test.effects WHERE event_id = ANY ($1)',
+          [eventIds],
+        );
+        return rows[0].n === eventIds.length;
+      },
+      { timeout: DRAIN_MS, ...options },
+    );
   }
 
   /** Waits until the relay has passed every event. */
   published(options = {}) {
-    return this.world.eventuallySql('everything is published',
+    return this.world.eventuallySql(
+      'everything is published',
       'SELECT target IS NULL AND NOT EXISTS (SELECT FROM bus.outbox WHERE NOT pg_visible_in_snapshot(written_by, passed)) FROM bus.relay_position',
-      [], { timeout: DRAIN_MS, ...options });
+      [],
+      { timeout: DRAIN_MS, ...options },
+    );
   }
 
   /** The entries of the stream, oldest first: { id, event_id, topic … }. */
@@ -99,14 +114,18 @@ class Bus {
 
   /** The row of bus.failures for an event, or undefined. */
   async failure(eventId) {
-    const { rows } = await this.sql.query('SELECT * FROM bus.failures WHERE consumer = $1 AND event_id = $2', [GROUP, eventId]);
+    const { rows } = await this.sql.query(
+      'SELECT * FROM bus.failures WHERE consumer = $1 AND event_id = $2',
+      [GROUP, eventId],
+    );
     return rows[0];
   }
 
   async #start(part, { fault, settings = {}, name } = {}) {
     const { world } = this;
     const program = path.join(buildFolder(), 'tests/programs/bus-peer');
-    if (!existsSync(program)) throw new Error(`${program} is not built: run make check-integration`);
+    if (!existsSync(program))
+      throw new Error(`${program} is not built: run make check-integration`);
     this.#peers += 1;
     const at = path.join(world.folder, `${part}-${this.#peers}`);
     const all = {
@@ -122,11 +141,24 @@ class Bus {
       FAULT_POINT: fault,
       ...settings,
     };
-    const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    const given = Object.fromEntries(
+      Object.entries(all).filter(([, value]) => value !== undefined),
+    );
     const daemon = new Daemon({
-      name: path.basename(at), command: [program], settings: given, environment: SANITIZER_ENVIRONMENT, output: `${at}.out`, cwd: world.folder,
+      name: path.basename(at),
+      command: [program],
+      settings: given,
+      environment: SANITIZER_ENVIRONMENT,
+      output: `${at}.out`,
+      cwd: world.folder,
     });
-    const run = { process: part, daemon, child: daemon.child, log: given.LOG_FILE, expected: fault ? 'fault' : 0 };
+    const run = {
+      process: part,
+      daemon,
+      child: daemon.child,
+      log: given.LOG_FILE,
+      expected: fault ? 'fault' : 0,
+    };
     world.runs.push(run);
     return new Running(world, run).ready();
   }
@@ -134,7 +166,11 @@ class Bus {
   #redisSettings(user) {
     const { redis, site } = this.world;
     if (!redis) return {};
-    return { REDIS: site.addresses.redis ?? redis.address, REDIS_USER: user, REDIS_PASSWORD_FILE: redis.passwordFile(user) };
+    return {
+      REDIS: site.addresses.redis ?? redis.address,
+      REDIS_USER: user,
+      REDIS_PASSWORD_FILE: redis.passwordFile(user),
+    };
   }
 }
 

@@ -48,7 +48,12 @@ export class SendGridStandIn {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString('utf8');
-    this.requests.push({ method: request.method, path: request.url, headers: request.headers, body });
+    this.requests.push({
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+      body,
+    });
     const planned = this.#script.shift();
     if (planned === 'drop') {
       request.socket.destroy();
@@ -66,15 +71,23 @@ export class SendGridStandIn {
 
   #judge(request, body) {
     if (request.method !== 'POST' || request.url !== PATH) return problem(404, 'not found');
-    if (request.headers.authorization !== `Bearer ${this.#key}`) return problem(401, 'the provided authorization grant is invalid');
-    if (request.headers['content-type'] !== 'application/json') return problem(415, 'content type must be application/json');
+    if (request.headers.authorization !== `Bearer ${this.#key}`)
+      return problem(401, 'the provided authorization grant is invalid');
+    if (request.headers['content-type'] !== 'application/json')
+      return problem(415, 'content type must be application/json');
     const wrong = whatIsWrong(body);
-    return wrong ? problem(400, wrong) : { status: 202, headers: { 'X-Message-Id': `stand-in-${this.mails.length + 1}` } };
+    return wrong
+      ? problem(400, wrong)
+      : { status: 202, headers: { 'X-Message-Id': `stand-in-${this.mails.length + 1}` } };
   }
 }
 
 function problem(status, message) {
-  return { status, headers: { 'content-type': 'application/json' }, body: { errors: [{ message, field: null, help: null }] } };
+  return {
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: { errors: [{ message, field: null, help: null }] },
+  };
 }
 
 function whatIsWrong(body) {
@@ -90,5 +103,7 @@ function whatIsWrong(body) {
   if (!mail.subject) return 'the subject is required';
   const types = mail.content?.map(({ type }) => type).join();
   if (types !== 'text/plain,text/html') return 'content types must be text/plain, text/html';
-  return mail.content.every(({ value }) => value) ? null : 'the content value must be a string at least one character in length';
+  return mail.content.every(({ value }) => value)
+    ? null
+    : 'the content value must be a string at least one character in length';
 }

@@ -18,28 +18,43 @@ export function makeCertificate({ host = 'localhost', address = '127.0.0.1' } = 
   const toSign = sequence(
     tlv(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
-    algorithm, name, validity, name,
+    algorithm,
+    name,
+    validity,
+    name,
     publicKey.export({ format: 'der', type: 'spki' }),
     tlv(0xa3, sequence(isAuthority(), alternativeNames(host, address))),
   );
   const signature = sign('sha256', toSign, privateKey);
-  const certificate = sequence(toSign, algorithm, tlv(0x03, Buffer.concat([Buffer.from([0]), signature])));
+  const certificate = sequence(
+    toSign,
+    algorithm,
+    tlv(0x03, Buffer.concat([Buffer.from([0]), signature])),
+  );
   return { key: privateKey.export({ format: 'pem', type: 'pkcs8' }), cert: pem(certificate) };
 }
 
 function isAuthority() {
-  return sequence(objectId(BASIC_CONSTRAINTS), tlv(0x01, Buffer.from([0xff])), tlv(0x04, sequence(tlv(0x01, Buffer.from([0xff])))));
+  return sequence(
+    objectId(BASIC_CONSTRAINTS),
+    tlv(0x01, Buffer.from([0xff])),
+    tlv(0x04, sequence(tlv(0x01, Buffer.from([0xff])))),
+  );
 }
 
 function alternativeNames(host, address) {
-  const names = sequence(tlv(0x82, Buffer.from(host)), tlv(0x87, Buffer.from(address.split('.').map(Number))));
+  const names = sequence(
+    tlv(0x82, Buffer.from(host)),
+    tlv(0x87, Buffer.from(address.split('.').map(Number))),
+  );
   return sequence(objectId(SUBJECT_ALT_NAME), tlv(0x04, names));
 }
 
 // --- DER ---------------------------------------------------------------------------------------
 function tlv(tag, ...contents) {
   const content = Buffer.concat(contents);
-  const length = content.length < 0x80 ? [content.length] : [0x82, content.length >> 8, content.length & 0xff];
+  const length =
+    content.length < 0x80 ? [content.length] : [0x82, content.length >> 8, content.length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
@@ -64,5 +79,8 @@ function time(at) {
 }
 
 function pem(der) {
-  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64').match(/.{1,64}/g).join('\n')}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN CERTIFICATE-----\n${der
+    .toString('base64')
+    .match(/.{1,64}/g)
+    .join('\n')}\n-----END CERTIFICATE-----\n`;
 }

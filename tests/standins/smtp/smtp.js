@@ -73,7 +73,13 @@ export class SmtpStandIn {
   #serve(socket) {
     this.connections += 1;
     this.#track(socket);
-    const session = new Session(this, socket, this.#options, (stage) => this.#planned(stage), (upgraded) => this.#track(upgraded));
+    const session = new Session(
+      this,
+      socket,
+      this.#options,
+      (stage) => this.#planned(stage),
+      (upgraded) => this.#track(upgraded),
+    );
     session.reply('connect', '220 stand-in ESMTP');
   }
 
@@ -189,7 +195,8 @@ class Session {
 
   mail(line) {
     const allowed = !this.#options.user || this.#user;
-    if (this.reply('mail', allowed ? '250 2.1.0 ok' : '530 5.7.0 sign in first')) this.#envelope = { from: addressIn(line), to: [] };
+    if (this.reply('mail', allowed ? '250 2.1.0 ok' : '530 5.7.0 sign in first'))
+      this.#envelope = { from: addressIn(line), to: [] };
   }
 
   rcpt(line) {
@@ -209,14 +216,23 @@ class Session {
     this.#text = null;
     const action = this.#planned('text');
     if (action === 'hang') return;
-    const said = action && action !== 'drop' && action !== 'accept-drop' ? action : `250 2.0.0 Ok: queued as Q${this.#server.mails.length + 1}`;
+    const said =
+      action && action !== 'drop' && action !== 'accept-drop'
+        ? action
+        : `250 2.0.0 Ok: queued as Q${this.#server.mails.length + 1}`;
     if (said.startsWith('250') && action !== 'drop') this.#keep(raw);
     if (action === 'drop' || action === 'accept-drop') this.#socket.destroy();
     else this.#socket.write(`${said}\r\n`);
   }
 
   #keep(raw) {
-    this.#server.mails.push({ ...this.#envelope, raw, tls: Boolean(this.#socket.encrypted), user: this.#user, greeting: this.#greeting });
+    this.#server.mails.push({
+      ...this.#envelope,
+      raw,
+      tls: Boolean(this.#socket.encrypted),
+      user: this.#user,
+      greeting: this.#greeting,
+    });
   }
 
   ok() {

@@ -8,15 +8,21 @@ const MAIL = {
   personalizations: [{ to: [{ email: 'a@example.dk' }] }],
   from: { email: 'b@example.dk' },
   subject: 's',
-  content: [{ type: 'text/plain', value: 'x' }, { type: 'text/html', value: '<p>x</p>' }],
+  content: [
+    { type: 'text/plain', value: 'x' },
+    { type: 'text/html', value: '<p>x</p>' },
+  ],
 };
 
 async function started(t) {
   const server = await new SendGridStandIn({ key: 'good' }).start();
   t.after(() => server.stop());
-  const send = (body, { key = 'good', path = '/v3/mail/send' } = {}) => fetch(server.url + path, {
-    method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
+  const send = (body, { key = 'good', path = '/v3/mail/send' } = {}) =>
+    fetch(server.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
   return { server, send };
 }
 
@@ -33,10 +39,14 @@ test('what is wrong is refused', async (t) => {
   const { server, send } = await started(t);
   const statuses = [];
   for (const [body, options] of [
-    [MAIL, { key: 'bad' }], [MAIL, { path: '/v3/other' }], ['{', {}],
-    [{ ...MAIL, personalizations: [{ to: [{ email: 'nobody' }] }] }, {}], [{ ...MAIL, subject: '' }, {}],
+    [MAIL, { key: 'bad' }],
+    [MAIL, { path: '/v3/other' }],
+    ['{', {}],
+    [{ ...MAIL, personalizations: [{ to: [{ email: 'nobody' }] }] }, {}],
+    [{ ...MAIL, subject: '' }, {}],
     [{ ...MAIL, content: [...MAIL.content].reverse() }, {}],
-  ]) statuses.push((await send(body, options)).status);
+  ])
+    statuses.push((await send(body, options)).status);
   assert.deepEqual(statuses, [401, 404, 400, 400, 400, 400]);
   assert.equal(server.mails.length, 0);
 });
