@@ -30,7 +30,6 @@ static void note_coins(struct es_anchorer *anchorer, bool lacking)
         anchorer->lacking_since_us = 0;
     } else if (anchorer->lacking_since_us == 0) {
         anchorer->lacking_since_us = now_us;
-        es_ledger_wake(anchorer->ledger, ES_OUTAGE_WALLET);
     } else if (now_us - anchorer->lacking_since_us > NO_COINS_GRACE_US && !anchorer->warned) {
         es_log(ES_LOG_WARN, "ledger.no_coins", es_f_text("address", anchorer->ledger->address));
         anchorer->warned = true;

@@ -122,6 +122,7 @@ enum es_db_result es_seal_leaves(struct es_db *db, struct es_arena *arena,
 {
     struct sealing sealing = {.policy = policy, .arena = arena};
     enum es_db_result result = es_db_transaction(db, "seal", seal_body, &sealing);
+    es_arena_reset(arena); /* a large batch leaves tens of megabytes */
     if (result == ES_DB_OK) {
         if (sealing.sealed.checkpoint_id != 0) {
             es_fault_point("ledger.seal_after_commit");

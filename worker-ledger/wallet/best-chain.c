@@ -83,52 +83,74 @@ static enum es_db_result begin(struct follower *follower)
     return extend(follower, first - 1, headers, count);
 }
 
-/* The highest block that the reader's chain and ours share. False when it was not found. */
-static bool find_fork(struct follower *follower, int64_t *ret_height, struct es_hash *ret_hash,
-                      enum es_db_result *ret_result)
+/* Whether the reader has at HEIGHT what we have there. False in *RET_ASKED when that cannot be
+ * told. */
+static bool shared(const struct follower *follower, int64_t height, struct es_hash *ret_ours,
+                   bool *ret_asked, enum es_db_result *ret_result)
 {
-    int64_t height = follower->range.tip.height;
-    int64_t deepest = height - FORK_DEPTH_MAX;
-    for (; height >= follower->range.lowest_height && height > deepest; height--) {
-        struct es_block_header theirs;
-        struct es_hash ours;
-        *ret_result = es_headers_at(follower->db, height, &ours);
-        if (*ret_result != ES_DB_OK || !fetch(follower, height, &theirs)) {
-            return false;
-        }
-        if (es_hash_equal(&ours, &theirs.hash)) {
-            *ret_height = height;
-            *ret_hash = ours;
-            return true;
-        }
-    }
-    *ret_height = height; /* nothing in common: the reader's chain replaces all that we hold */
-    return height < follower->range.lowest_height;
+    struct es_block_header theirs;
+    *ret_result = es_headers_at(follower->db, height, ret_ours);
+    *ret_asked = *ret_result == ES_DB_OK && fetch(follower, height, &theirs);
+    return *ret_asked && es_hash_equal(ret_ours, &theirs.hash);
 }
 
-/* The branch above the fork, longer than ours by at least one block, in one go. */
+/* Where the reader's chain leaves ours. */
+struct fork {
+    bool found;
+    int64_t height;      /* of the last block in common; below the lowest we hold: none is */
+    struct es_hash hash; /* of that block; not set when there is none */
+};
+
+/* Below the fork all is shared and above it nothing, so halving finds it. */
+static enum es_db_result find_fork(const struct follower *follower, struct fork *ret_fork)
+{
+    const struct es_header_range *range = &follower->range;
+    int64_t low = range->lowest_height - 1; /* shared, or below all that we hold */
+    int64_t high = range->tip.height + 1;   /* not shared */
+    struct fork fork = {.height = low};
+    enum es_db_result result = ES_DB_OK;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        struct es_hash ours;
+        bool asked = false;
+        if (shared(follower, middle, &ours, &asked, &result)) {
+            low = middle;
+            fork.height = middle;
+            fork.hash = ours;
+        } else {
+            high = middle;
+        }
+        if (!asked) {
+            return result;
+        }
+    }
+    fork.found = range->tip.height - fork.height <= FORK_DEPTH_MAX;
+    *ret_fork = fork;
+    return ES_DB_OK;
+}
+
+/* The branch above the fork, longer than ours by one block, in one go. */
 static enum es_db_result switch_branch(struct follower *follower)
 {
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
-    struct es_block_header below;
-    struct es_hash fork_hash;
-    int64_t fork_height = 0;
-    enum es_db_result result = ES_DB_OK;
-    if (!find_fork(follower, &fork_height, &fork_hash, &result)) {
+    struct fork fork = {.found = false};
+    enum es_db_result result = find_fork(follower, &fork);
+    if (result != ES_DB_OK || !fork.found) {
         return result;
     }
-    if (fork_height < follower->range.lowest_height) {
-        if (!fetch(follower, fork_height, &below)) {
+    if (fork.height < follower->range.lowest_height) {
+        struct es_block_header below; /* nothing in common: theirs replaces all that we hold */
+        if (!fetch(follower, fork.height, &below)) {
             return ES_DB_OK;
         }
-        fork_hash = below.hash;
+        fork.hash = below.hash;
     }
-    size_t needed = (size_t)(follower->range.tip.height + 1 - fork_height);
+    size_t needed = (size_t)(follower->range.tip.height + 1 - fork.height);
     struct es_block_header *headers = es_arena_alloc(arena, needed * sizeof(*headers));
-    if (fetch_run(follower, fork_height + 1, fork_hash, headers, needed) < needed) {
+    if (fetch_run(follower, fork.height + 1, fork.hash, headers, needed) < needed) {
         return ES_DB_OK; /* it changed while we looked */
     }
-    return extend(follower, fork_height, headers, needed);
+    return extend(follower, fork.height, headers, needed);
 }
 
 static enum es_db_result grow(struct follower *follower)
