@@ -17,7 +17,7 @@ const TILE = 256;
 /** Runs the auditor once; yields { status, findings: [{ check, what, expected, found }], totals }. */
 function audit(world, settings = {}) {
   const environment = {
-    DATABASE: world.site.conninfo('eldersafe_auditor'), LOG_VKEY_FILE: world.site.logVerifierKey.path, LOG_LEVEL: 'warn', ...settings,
+    CHAIN_NETWORK: 'regtest', DATABASE: world.site.conninfo('eldersafe_auditor'), LOG_VKEY_FILE: world.site.logVerifierKey.path, LOG_LEVEL: 'warn', ...settings,
   };
   const env = Object.fromEntries(Object.entries(environment).map(([name, value]) => [`ELDERSAFE_${name}`, value]));
   const run = () => execFileSync(programPath('eldersafe-auditor'), ['--once', '--json'], { encoding: 'utf8', env, timeout: 60_000, stdio: ['ignore', 'pipe', 'pipe'] });
