@@ -36,7 +36,7 @@ function untilPublished(world, daemon, size) {
 /** Reads a C2SP checkpoint and checks its signature with Node's own Ed25519. */
 function openCheckpoint(world, text) {
   const vkey = world.site.logVerifierKey.text.trim();
-  const keyBytes = Buffer.from(vkey.slice(vkey.lastIndexOf('+') + 1), 'base64').subarray(1);
+  const keyBytes = Buffer.from(vkey.split('+').slice(2).join('+'), 'base64').subarray(1);
   const key = createPublicKey({ format: 'der', type: 'spki', key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), keyBytes]) });
   const [body, signatures] = text.split('\n\n');
   const signature = Buffer.from(/^— \S+ (\S+)\n$/.exec(signatures)[1], 'base64').subarray(4);
