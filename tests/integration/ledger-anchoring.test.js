@@ -2,7 +2,10 @@
 // become final, and the leaves are rewarded. With every broadcaster.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import test from 'node:test';
+import { MerklePath, Transaction, TransactionSignature, Utils } from '@bsv/sdk';
+import { LOG_ORIGIN } from '../../deploy/local/site.js';
 import { anchoringWorld, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal, way, WAYS } from './support/ledger.js';
 
 for (const name of Object.keys(WAYS)) {
@@ -23,3 +26,40 @@ for (const name of Object.keys(WAYS)) {
     await untilFinal(world);
   });
 }
+
+test('E99 J2.2 FE19: the transaction and its proof, read by an independent library', async (t) => {
+  const world = await anchoringWorld(t);
+  await startLedger(world);
+  await putLeaves(world, 5);
+  await untilAll(world, 'seen');
+  await fetch(`${world.chain.url}/_control/mine`, { method: 'POST', body: JSON.stringify({ blocks: 1, fillers: 5 }) });
+  await untilFinal(world);
+  const [{ raw, fee, bump, txid, block }] = await transactions(world);
+  const { rows: [{ root }] } = await world.sql.query('SELECT root FROM anchor.checkpoints');
+  const tx = Transaction.fromHex(raw.toString('hex'));
+
+  assert.equal(tx.version, 1);
+  assert.equal(tx.lockTime, 0);
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64BE(5n);
+  const commitment = Buffer.concat([Buffer.from('ESAFE\x01'), createHash('sha256').update(LOG_ORIGIN).digest(), size, root]);
+  const [data, change] = tx.outputs;
+  assert.equal(data.satoshis, 0);
+  assert.equal(data.lockingScript.toHex(), Buffer.concat([Buffer.from([0x00, 0x6a, 0x4c, commitment.length]), commitment]).toString('hex'));
+  assert.equal(Utils.toBase58Check(change.lockingScript.chunks[2].data, [0x6f]), world.address);
+
+  for (const input of tx.inputs) {
+    assert.equal(input.sequence, 0xffffffff);
+    const signature = TransactionSignature.fromChecksigFormat(input.unlockingScript.chunks[0].data);
+    assert.equal(signature.scope, 0x41);
+    assert.ok(signature.hasLowS());
+  }
+  assert.ok(fee >= Math.ceil(raw.length / 10) && fee <= Math.ceil(raw.length / 10) + 1, 'the policy\'s 100 satoshis for 1000 bytes');
+
+  const path = MerklePath.fromBinary([...bump]);
+  const { rows: [header] } = await world.sql.query('SELECT block_height::int AS height, block_header AS bytes FROM anchor.transactions');
+  assert.equal(path.blockHeight, header.height);
+  assert.equal(path.computeRoot(txid), Buffer.from(header.bytes.subarray(36, 68)).reverse().toString('hex'));
+  const twice = createHash('sha256').update(createHash('sha256').update(header.bytes).digest()).digest();
+  assert.equal(twice.toString('hex'), block);
+});

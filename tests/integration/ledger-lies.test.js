@@ -161,12 +161,21 @@ test('E102 E119: attempts are spaced 1, 2, 4 … times the first pause, and each
   await untilFinal(world);
 });
 
-test('E104: WhatsOnChain says 429 with Retry-After, and is left alone for so long', async (t) => {
+test('E104: WhatsOnChain says 429: busy is no refusal', async (t) => {
   const { world, ledger } = await stage(t, 'whatsonchain', () => [{ fault: 'reject', code: 429, message: 'Too Many Requests', api: 'woc' }]);
   await untilFinal(world);
   assert.deepEqual(await failures(world), { 'whatsonchain http_429': 1 });
   assert.equal(await ledger.metric('eldersafe_ledger_broadcast_failures_total{kind="busy"}'), 1);
   assert.equal((await transactions(world)).length, 1, 'busy is no refusal');
+});
+
+test('E102: a provider that says when to come back is left alone until then', async (t) => {
+  const seconds = 2;
+  const { world, ledger } = await stage(t, 'arc', () => [{ fault: 'status5xx', retryAfter: seconds, api: 'arc', operation: 'submit' }]);
+  await untilAll(world, 'seen');
+  const [first, second] = ledger.log().filter(({ event }) => event === 'ledger.broadcast').map(({ time }) => Date.parse(time));
+  assert.ok(second - first >= seconds * 1000 - 10, `${second - first} ms`);
+  await untilFinal(world);
 });
 
 test('J2.10: above FEE_CAP nothing is signed and a warning is given; when it is cheaper again all goes on', async (t) => {

@@ -12,7 +12,7 @@ async function pair(t, { settings = {}, ...options } = {}) {
   return { world, ledgers };
 }
 
-test('issue: two eldersafe-ledger processes at once seal each leaf once and pay for each checkpoint once', async (t) => {
+test('J1.15 E103: two eldersafe-ledger processes at once seal each leaf once and pay for each checkpoint once', async (t) => {
   const { world, ledgers } = await pair(t, { settings: { SEAL_MAX: 20, SEAL_INTERVAL: 30 } });
   for (let wave = 0; wave < 15; wave++) {
     await putLeaves(world, 17, { rewarded: true });
@@ -35,7 +35,7 @@ test('issue: two eldersafe-ledger processes at once seal each leaf once and pay 
   assert.ok(told.every(({ n }) => n === 1), 'everybody is told once');
 });
 
-test('issue: one of two is killed again and again while the other works', async (t) => {
+test('J1.15 E103: one of two is killed again and again while the other works', async (t) => {
   const { world, ledgers } = await pair(t);
   let [, victim] = ledgers;
   let leaves = 0;
@@ -52,7 +52,7 @@ test('issue: one of two is killed again and again while the other works', async 
   assert.equal(await rewardBalance(world), leaves);
 });
 
-test('issue: two of them and a chain that reorganises, loses and refuses', async (t) => {
+test('J1.15 E103: two of them and a chain that reorganises, loses and refuses', async (t) => {
   const { world } = await pair(t, { warnings: [/^ledger\.contested$/] });
   await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 20 FROM anchor.coins');
   await world.chain.faults(

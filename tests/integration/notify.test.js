@@ -214,6 +214,8 @@ test('a contact or a letter that would inject a header, a recipient or markup is
   await startWithSmtp(world, smtp);
   const contacts = [
     'a@example.org\r\nBcc: eve@example.org',
+    'a\r\nRCPT TO:<eve@example.org>@example.org',
+    'a\r\nBcc:eve@example.org',
     'a@example.org>\r\nRCPT TO:<eve@example.org',
     'a@example.org,eve@example.org',
     '"a b"@example.org',

@@ -1,6 +1,7 @@
 /* Unit tests of worker-ledger/providers: what the providers' answers mean. */
 #include "common/base/arena.h"
 #include "common/tests/unit.h"
+#include "worker-ledger/chain/block-path.h"
 #include "worker-ledger/chain/hash256.h"
 #include "worker-ledger/providers/arc-answer.h"
 #include "worker-ledger/providers/json.h"
@@ -270,6 +271,26 @@ static void proofs_of_whatsonchain_and_of_a_node(void **state)
                      ES_QUESTION_ABSENT);
 }
 
+/* Three transactions in a block, the last one ours: it is its own neighbour. */
+static void a_copy_that_is_spelled_out_is_a_copy(void **state)
+{
+    (void)state;
+    static const char *const starred[] = {"*", OTHER};
+    static const char *const spelled[] = {OURS, OTHER};
+    struct es_hash txid = ours();
+    struct es_block_path star;
+    struct es_block_path spell;
+    struct es_hash star_root;
+    struct es_hash spell_root;
+    assert_true(es_block_path_from_tsc(7, &txid, 2, starred, 2, &star));
+    assert_true(es_block_path_from_tsc(7, &txid, 2, spelled, 2, &spell));
+    assert_true(es_block_path_root(&star, &star_root));
+    assert_true(es_block_path_root(&spell, &spell_root));
+    assert_true(es_hash_equal(&star_root, &spell_root));
+    assert_true(es_block_path_from_tsc(7, &txid, 3, spelled, 2, &spell));
+    assert_false(es_block_path_root(&spell, &spell_root)); /* no copy stands on the left */
+}
+
 #define ERROR(code, message)                                                                       \
     "{\"result\":null,\"error\":{\"code\":" code ",\"message\":\"" message "\"},\"id\":\"e\"}"
 
@@ -455,6 +476,7 @@ int main(void)
         TEST("E104 what WhatsOnChain knows of a transaction", whatsonchain_statuses),
         TEST("a header is put together and hashed", a_header_is_put_together_and_hashed),
         TEST("FE19 proofs of WhatsOnChain and of a node", proofs_of_whatsonchain_and_of_a_node),
+        TEST("FE19 a copy that is spelled out is a copy", a_copy_that_is_spelled_out_is_a_copy),
         TEST("E105 what a node answers to a transaction", node_submissions_by_code),
         TEST("E105 what a node knows of a transaction", node_statuses_by_code),
         TEST("amounts are exact", amounts_are_exact),

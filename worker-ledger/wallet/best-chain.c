@@ -4,7 +4,7 @@
 #include "worker-ledger/chain/header.h"
 #include "worker-ledger/db/headers.h"
 
-#define HEADERS_A_ROUND 50
+#define HEADERS_A_ROUND 20
 #define FORK_DEPTH_MAX  1000 /* blocks that a reorganisation may replace at most */
 #define FIRST_DEPTH     10   /* how far below the tip we begin */
 
