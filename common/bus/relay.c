@@ -90,7 +90,7 @@ static void read_position(const struct es_db_rows *rows, struct position *positi
     }
 }
 
-/* First thing after taking over. */
+/* First thing after taking over; what fails is done again in the next round. */
 static bool take_office(struct es_relay *relay)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
@@ -98,11 +98,11 @@ static bool take_office(struct es_relay *relay)
         !database_did(relay, es_db_one(relay->db, &adopt_statement, &rows))) {
         return false;
     }
-    es_log_plain(ES_LOG_INFO, "bus.leading");
     if (es_db_bool(rows, 0, "adopted")) {
         es_log_plain(ES_LOG_WARN, "bus.restored");
-        return false; /* the position has changed: begin anew */
+        return false; /* the position has changed */
     }
+    es_log_plain(ES_LOG_INFO, "bus.leading");
     return true;
 }
 
@@ -124,9 +124,11 @@ static bool lead(struct es_relay *relay)
     int64_t session = es_db_i64(rows, 0, "session");
     bool leading = es_db_bool(rows, 0, "leading");
     read_position(rows, &relay->position);
-    bool is_new = leading && session != relay->leading_as;
+    if (leading && session != relay->leading_as) {
+        leading = take_office(relay);
+    }
     set_leading(relay, leading ? session : 0);
-    return leading && (!is_new || take_office(relay));
+    return leading;
 }
 
 /* --- publishing ---------------------------------------------------------------------------- */
@@ -170,8 +172,7 @@ static const struct es_db_statement move_statement = {
 static bool publish(struct es_relay *relay, const struct es_db_rows *rows)
 {
     if (relay->redis == NULL) {
-        return true; /* consumers look into PostgreSQL; the position still tells what may be pruned
-                      */
+        return true; /* nobody to tell, but the position says what may be pruned */
     }
     int64_t event_ids[ES_STREAM_MAX_BATCH];
     const char *topics[ES_STREAM_MAX_BATCH];
