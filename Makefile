@@ -144,7 +144,7 @@ $(BUILD)/tests/programs/%: $(BUILD)/obj/tests/programs/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LEDGER) $(LIB)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LEDGER) $(TIER1) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@

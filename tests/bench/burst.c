@@ -35,6 +35,8 @@
 #define SPARE_FDS     64
 #define ARGUMENTS     6
 #define PER_MILLE_MAX 1000
+#define BUCKET_MS     100
+#define BUCKETS       100 /* the last one takes what is slower */
 
 struct call {
     int fd;     /* -1: over */
@@ -193,6 +195,24 @@ static double percentile_ms(const struct burst *burst, size_t per_mille)
     return (double)burst->calls[index].took_us / (double)ES_US_PER_MS;
 }
 
+/* "histogram": how many took less than BUCKET_MS, less than twice that, and so on. */
+static void print_histogram(const struct burst *burst)
+{
+    size_t counts[BUCKETS] = {0};
+    size_t last = 0;
+    for (size_t i = 0; i < burst->count; i++) {
+        size_t bucket = (size_t)(burst->calls[i].took_us / (BUCKET_MS * ES_US_PER_MS));
+        bucket = bucket < BUCKETS ? bucket : BUCKETS - 1;
+        counts[bucket]++;
+        last = bucket > last ? bucket : last;
+    }
+    printf("\"bucket_ms\":%d,\"histogram\":[", BUCKET_MS);
+    for (size_t i = 0; i <= last; i++) {
+        printf("%s%zu", i > 0 ? "," : "", counts[i]);
+    }
+    printf("]");
+}
+
 static void report(struct burst *burst, int64_t took_us)
 {
     size_t accepted = 0;
@@ -203,11 +223,13 @@ static void report(struct burst *burst, int64_t took_us)
     }
     qsort(burst->calls, burst->count, sizeof(*burst->calls), compare_times);
     printf("{\"accepted\":%zu,\"refused\":%zu,\"broken\":%zu,\"seconds\":%.6f,"
-           "\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"max\":%.3f}\n",
+           "\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"max\":%.3f,",
            accepted, refused, burst->count - accepted - refused,
            (double)took_us / (double)ES_US_PER_S, percentile_ms(burst, 500),
            percentile_ms(burst, 900), percentile_ms(burst, 990), percentile_ms(burst, 999),
            percentile_ms(burst, PER_MILLE_MAX));
+    print_histogram(burst);
+    printf("}\n");
 }
 
 int main(int argc, char **argv)

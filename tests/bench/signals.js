@@ -9,10 +9,12 @@ import { Edge } from '../../deploy/local/caddy.js';
 import { freePort } from '../../deploy/local/ports.js';
 import { buildFolder } from '../../deploy/local/site.js';
 import { load } from './load.js';
+import { peakOf } from './usage.js';
 
 const run = promisify(execFile);
 const STEADY_RATE = 500;
 const TICKS_PER_S = 50;
+const SPARE_ROOM = 2; // a set of the cache that is full would forget a token
 const SPARE = 1.5; // the warming load runs on until every token was certainly sent
 
 function pids(world, core) {
@@ -26,9 +28,12 @@ async function loadAndCount(world, core, more) {
   return { ...result, rows: world.signals() - before };
 }
 
-/** A fresh process and every token new to it; then the same process, which has seen them all. */
+/**
+ * A fresh process and every token new to it; then the same process, which has seen them all: its
+ * cache has room for twice the tokens, as a service would give it whose members signal often.
+ */
 export async function coldAndWarm(world) {
-  const core = await world.start('core');
+  const core = await world.start('core', { TOKEN_CACHE: String(SPARE_ROOM * world.options.tokens) });
   try {
     const cold = await loadAndCount(world, core, {});
     const left = world.options.tokens - cold.answered;
@@ -38,7 +43,7 @@ export async function coldAndWarm(world) {
     }
     const misses = await cacheMisses(core);
     const warm = await loadAndCount(world, core, {});
-    return { cold, warm, known: 1 - ((await cacheMisses(core)) - misses) / warm.answered };
+    return { cold, warm, known: 1 - ((await cacheMisses(core)) - misses) / warm.answered, peak: peakOf(core.pid) };
   } finally {
     await world.stop('core');
   }

@@ -9,6 +9,7 @@ import { REPOSITORY } from '../../deploy/local/site.js';
 const README = path.join(REPOSITORY, 'tests/bench/README.md');
 const BEGIN = '<!-- figures: begin; written by make bench -->';
 const END = '<!-- figures: end -->';
+const BAR = 24; // width of the longest bar of a histogram
 const HEADS = ['What', 'Figure', 'Beside', 'Ratio', 'Target', 'Met'];
 
 /** Rows in order; each target is judged when its row is added. */
@@ -35,6 +36,16 @@ export class Table {
     const line = (row) => `| ${row.map((cell, column) => cell + ' '.repeat(widths[column] - [...cell].length)).join(' | ')} |`;
     return [line(HEADS), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...this.rows.map(line)].join('\n');
   }
+}
+
+/** How long the last burst of each way took, as text: [{ way, bucket_ms, histogram: [count, …] }]. */
+export function histogramText(bursts) {
+  const longest = Math.max(...bursts.map(({ histogram }) => histogram.length));
+  const most = Math.max(...bursts.flatMap(({ histogram }) => histogram));
+  const side = (count = 0) => `${String(count).padStart(5)} ${'#'.repeat(Math.ceil((count / most) * BAR)).padEnd(BAR)}`;
+  const line = (i) => `${String((i + 1) * bursts[0].bucket_ms).padStart(6)}  ${bursts.map(({ histogram }) => side(histogram[i])).join('  ')}`.trimEnd();
+  const heads = `  < ms  ${bursts.map(({ way }) => way.padEnd(BAR + 6)).join('  ')}`.trimEnd();
+  return ['Connections of the last burst by the time until their answer was in:', '', '```', heads, ...Array.from({ length: longest }, (_, i) => line(i)), '```'].join('\n');
 }
 
 /** One line that says when, where and how much. */
