@@ -2,6 +2,7 @@
 
 #include "common/base/day.h"
 #include "common/base/text.h"
+#include "common/daemon/store-options.h"
 
 #include <string.h>
 
@@ -23,27 +24,8 @@ const struct es_config_option core_options[] = {
      .fallback = "eldersafe",
      OPTION(issuer),
      .help = "iss claim of tokens"},
-    {.name = "DATABASE",
-     .type = ES_CONFIG_TEXT,
-     .fallback = NULL,
-     .secret = true,
-     OPTION(database),
-     .help = "libpq connection string, as role eldersafe_core"},
-    {.name = "REDIS",
-     .type = ES_CONFIG_ADDRESS,
-     .fallback = "",
-     OPTION(redis),
-     .help = "Redis address; empty: none (limits are then per process)"},
-    {.name = "REDIS_USER",
-     .type = ES_CONFIG_TEXT,
-     .fallback = "",
-     OPTION(redis_user),
-     .help = "Redis ACL user"},
-    {.name = "REDIS_PASSWORD_FILE",
-     .type = ES_CONFIG_FILE,
-     .fallback = "",
-     OPTION(redis_password_file),
-     .help = "file with the Redis password"},
+    ES_DATABASE_OPTION(struct core_config, "eldersafe_core"),
+    ES_REDIS_OPTIONS(struct core_config, "empty: none (limits are then per process)"),
     {.name = "TOKEN_KEY_FILE",
      .type = ES_CONFIG_FILE,
      .fallback = NULL,
@@ -165,11 +147,11 @@ const struct es_config_option core_options[] = {
     {.name = "TOKEN_CACHE",
      .type = ES_CONFIG_INT,
      .unit = "tokens",
-     .fallback = "262144",
+     .fallback = "65536",
      .min = 1024,
      .max = 16777216,
      OPTION(token_cache),
-     .help = "verified tokens remembered (64 bytes each)"},
+     .help = "verified tokens remembered, 64 bytes each: for those who come back within the hour"},
     {.name = "LOGIN_LIFETIME",
      .type = ES_CONFIG_INT,
      .unit = "s",

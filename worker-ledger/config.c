@@ -1,5 +1,6 @@
 #include "worker-ledger/config.h"
 
+#include "common/daemon/store-options.h"
 #include "common/http/client.h"
 #include "common/tlog/note.h"
 
@@ -16,11 +17,7 @@ static const char *const readers[] = {"auto", "whatsonchain", "node", NULL};
 enum reader { READER_AUTO, READER_WHATSONCHAIN, READER_NODE };
 
 const struct es_config_option es_ledger_options[] = {
-    {.name = "DATABASE",
-     .type = ES_CONFIG_TEXT,
-     .secret = true,
-     OPTION(database),
-     .help = "libpq connection string, as role eldersafe_ledger"},
+    ES_DATABASE_OPTION(struct es_ledger_config, "eldersafe_ledger"),
     {.name = "STATEMENT_TIMEOUT",
      .type = ES_CONFIG_INT,
      .unit = "ms",
@@ -29,21 +26,7 @@ const struct es_config_option es_ledger_options[] = {
      .max = 120000,
      OPTION(statement_timeout_ms),
      .help = "deadline of one database statement; sealing a million leaves takes several seconds"},
-    {.name = "REDIS",
-     .type = ES_CONFIG_ADDRESS,
-     .fallback = "",
-     OPTION(redis),
-     .help = "Redis address; only to be woken sooner. Unset: the timer alone"},
-    {.name = "REDIS_USER",
-     .type = ES_CONFIG_TEXT,
-     .fallback = "",
-     OPTION(redis_user),
-     .help = "Redis ACL user"},
-    {.name = "REDIS_PASSWORD_FILE",
-     .type = ES_CONFIG_FILE,
-     .fallback = "",
-     OPTION(redis_password_file),
-     .help = "file with the Redis password"},
+    ES_REDIS_OPTIONS(struct es_ledger_config, "only to be woken sooner. Unset: the timer alone"),
     {.name = "CHAIN_KEY_FILE",
      .type = ES_CONFIG_FILE,
      OPTION(chain_key_file),

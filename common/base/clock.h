@@ -1,7 +1,7 @@
 /*
  * The only clock of the suite. Daemons never call time() or clock_gettime() themselves, so tests
- * can move time: ELDERSAFE_CLOCK_OFFSET_S (test builds only, see daemon/testing) shifts the wall
- * clock; the monotonic clock never moves.
+ * can move time: ELDERSAFE_CLOCK_OFFSET_S (an option of every daemon) shifts the wall clock; the
+ * monotonic clock never moves.
  */
 #pragma once
 

@@ -1,3 +1,4 @@
+#include "common/base/wait.h"
 #include "common/db/internal.h"
 
 static void forget_failures(struct es_db *db)
@@ -8,7 +9,7 @@ static void forget_failures(struct es_db *db)
 enum es_db_result es_db_connect(struct es_db *db, struct es_buf *error)
 {
     forget_failures(db);
-    enum es_db_result result = es_dbi_ready(db, true, ES_DB_NO_DEADLINE);
+    enum es_db_result result = es_dbi_ready(db, true, ES_NO_DEADLINE);
     if (result == ES_DB_OK) {
         return ES_DB_OK;
     }
@@ -54,7 +55,7 @@ static enum es_db_result check_param_count(struct es_db *db, const struct es_db_
 enum es_db_result es_db_check_statements(struct es_db *db, struct es_buf *error)
 {
     forget_failures(db);
-    enum es_db_result result = es_dbi_ready(db, true, ES_DB_NO_DEADLINE);
+    enum es_db_result result = es_dbi_ready(db, true, ES_NO_DEADLINE);
     if (result != ES_DB_OK) {
         es_buf_add_str(error, es_db_error(db));
         return result;

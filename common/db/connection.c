@@ -1,6 +1,7 @@
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/base/wait.h"
 #include "common/db/internal.h"
 
 #include <inttypes.h>
@@ -101,7 +102,7 @@ void es_dbi_drop(struct es_db *db)
 int64_t es_dbi_deadline_us(const struct es_db *db)
 {
     int64_t timeout_ms = db->config.statement_timeout_ms;
-    return timeout_ms > 0 ? es_clock_mono_us() + timeout_ms * ES_US_PER_MS : ES_DB_NO_DEADLINE;
+    return timeout_ms > 0 ? es_clock_mono_us() + timeout_ms * ES_US_PER_MS : ES_NO_DEADLINE;
 }
 
 bool es_db_connected(const struct es_db *db)
@@ -142,7 +143,7 @@ static PostgresPollingStatusType poll_until_connected(PGconn *conn, int64_t dead
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING) {
         short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        if (es_dbi_wait(conn, events, deadline_us) == 0) {
+        if (es_wait_fd(PQsocket(conn), events, deadline_us) == 0) {
             return PGRES_POLLING_FAILED;
         }
         state = PQconnectPoll(conn); /* may try another address on another socket */
@@ -299,7 +300,7 @@ static enum es_db_result try_to_connect(struct es_db *db, bool statements, int64
 static bool was_closed(PGconn *conn)
 {
     short ready = 0;
-    while ((ready = es_dbi_wait(conn, POLLIN | POLLRDHUP, 0)) != 0) {
+    while ((ready = es_wait_fd(PQsocket(conn), POLLIN | POLLRDHUP, 0)) != 0) {
         if ((ready & (POLLRDHUP | POLLHUP | POLLERR)) != 0 || !PQconsumeInput(conn)) {
             return true;
         }

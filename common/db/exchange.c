@@ -1,8 +1,6 @@
-#include "common/base/clock.h"
+#include "common/base/wait.h"
 #include "common/db/internal.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <poll.h>
 
 void es_dbi_clear_p(PGresult **result)
@@ -10,45 +8,10 @@ void es_dbi_clear_p(PGresult **result)
     PQclear(*result);
 }
 
-/* Milliseconds until DEADLINE_US for poll(2), rounded up so that it never spins; -1: none. */
-static int poll_timeout(int64_t deadline_us)
-{
-    if (deadline_us == ES_DB_NO_DEADLINE) {
-        return -1;
-    }
-    int64_t left_us = deadline_us - es_clock_mono_us();
-    if (left_us <= 0) {
-        return 0;
-    }
-    int64_t left_ms = (left_us + ES_US_PER_MS - 1) / ES_US_PER_MS;
-    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
-}
-
-short es_dbi_wait(PGconn *conn, short events, int64_t deadline_us)
-{
-    for (;;) {
-        struct pollfd waited = {.fd = PQsocket(conn), .events = events};
-        if (waited.fd < 0) { /* closed by libpq itself: poll() would wait for nothing */
-            return POLLERR;
-        }
-        int timeout = poll_timeout(deadline_us);
-        int ready = poll(&waited, 1, timeout);
-        if (ready > 0) {
-            return waited.revents;
-        }
-        if (ready == 0 && timeout == 0) {
-            return 0;
-        }
-        if (ready < 0 && errno != EINTR && errno != EAGAIN) {
-            return POLLERR;
-        }
-    }
-}
-
 bool es_dbi_flush(PGconn *conn, int64_t deadline_us)
 {
     while (PQflush(conn) > 0) {
-        short ready = es_dbi_wait(conn, POLLIN | POLLOUT, deadline_us);
+        short ready = es_wait_fd(PQsocket(conn), POLLIN | POLLOUT, deadline_us);
         if (ready == 0) {
             return false;
         }
@@ -63,7 +26,7 @@ bool es_dbi_flush(PGconn *conn, int64_t deadline_us)
 bool es_dbi_next_result(PGconn *conn, int64_t deadline_us, PGresult **ret_result)
 {
     while (PQisBusy(conn)) {
-        if (es_dbi_wait(conn, POLLIN, deadline_us) == 0) {
+        if (es_wait_fd(PQsocket(conn), POLLIN, deadline_us) == 0) {
             return false;
         }
         if (!PQconsumeInput(conn)) {

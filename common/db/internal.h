@@ -24,7 +24,6 @@
 #define ES_DB_MAX_CHANNELS  4
 #define ES_DB_SQLSTATE_SIZE 6
 #define ES_DB_MAX_VALUE     UINT32_C(0x3fffffff) /* bytes: the server's MaxAllocSize */
-#define ES_DB_NO_DEADLINE   INT64_MAX
 
 /* One parameter type of db.h. */
 struct es_db_type {
@@ -100,8 +99,6 @@ void es_dbi_drop(struct es_db *db);
 int64_t es_dbi_deadline_us(const struct es_db *db);
 
 /* --- exchange.c --- */
-/* Wait until CONN's socket can do one of EVENTS (poll(2)); what it can do, 0 after DEADLINE_US. */
-short es_dbi_wait(PGconn *conn, short events, int64_t deadline_us);
 bool es_dbi_flush(PGconn *conn, int64_t deadline_us);
 /* The next result, NULL at the end of a query's results. False: the deadline has passed. */
 bool es_dbi_next_result(PGconn *conn, int64_t deadline_us, PGresult **ret_result);

@@ -1,5 +1,6 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/base/wait.h"
 #include "common/db/internal.h"
 
 #include <poll.h>
@@ -81,7 +82,7 @@ bool es_db_wait_notify(struct es_db *db, int64_t timeout_ms)
         if (take_notifies(db)) {
             return true;
         }
-        (void)es_dbi_wait(db->conn, POLLIN | POLLRDHUP, deadline_us);
+        (void)es_wait_fd(PQsocket(db->conn), POLLIN | POLLRDHUP, deadline_us);
     } while (es_clock_mono_us() < deadline_us);
     return db->conn != NULL && PQconsumeInput(db->conn) && take_notifies(db);
 }

@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "common/base/wait.h"
 #include "common/crypto/keyfile.h"
 #include "common/redis/internal.h"
 
@@ -72,26 +73,6 @@ static void begin_round_trip(struct es_redis *redis)
 }
 
 /* --- bytes in and out ---------------------------------------------------------------------- */
-/* What the socket can do (poll(2)); 0 after the deadline. */
-static short wait_for(int fd, short events, int64_t deadline_us)
-{
-    for (;;) {
-        struct pollfd waited = {.fd = fd, .events = events};
-        int64_t left_us = deadline_us - es_clock_mono_us();
-        int timeout = left_us > 0 ? (int)(left_us / ES_US_PER_MS + 1) : 0;
-        int ready = poll(&waited, 1, timeout);
-        if (ready > 0) {
-            return waited.revents;
-        }
-        if (ready == 0 && timeout == 0) {
-            return 0;
-        }
-        if (ready < 0 && errno != EINTR && errno != EAGAIN) {
-            return POLLERR;
-        }
-    }
-}
-
 static bool try_again(void)
 {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -106,7 +87,7 @@ bool es_redisi_flush(struct es_redis *redis)
                             MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0) {
             redis->sent += (size_t)sent;
-        } else if (!try_again() || wait_for(fd, POLLOUT, redis->deadline_us) == 0) {
+        } else if (!try_again() || es_wait_fd(fd, POLLOUT, redis->deadline_us) == 0) {
             es_redisi_fail(redis);
             return false;
         }
@@ -123,7 +104,7 @@ static bool receive(struct es_redis *redis)
     int fd = redis->context->fd;
     ssize_t length = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (length < 0 && try_again()) {
-        return wait_for(fd, POLLIN, redis->deadline_us) != 0;
+        return es_wait_fd(fd, POLLIN, redis->deadline_us) != 0;
     }
     return length > 0 && redisReaderFeed(redis->context->reader, bytes, (size_t)length) == REDIS_OK;
 }
@@ -203,7 +184,7 @@ static bool connect_now(struct es_redis *redis)
     begin_round_trip(redis);
     redis->context = start_connecting(redis->config.address);
     if (redis->context == NULL || redis->context->err != 0 ||
-        wait_for(redis->context->fd, POLLOUT, redis->deadline_us) == 0 ||
+        es_wait_fd(redis->context->fd, POLLOUT, redis->deadline_us) == 0 ||
         !is_connected(redis->context->fd)) {
         es_redisi_fail(redis);
         return false;
@@ -215,7 +196,7 @@ static bool connect_now(struct es_redis *redis)
  * be made without anybody noticing. */
 static bool was_closed(const struct es_redis *redis)
 {
-    return redis->owed == 0 && wait_for(redis->context->fd, POLLIN | POLLRDHUP, 0) != 0;
+    return redis->owed == 0 && es_wait_fd(redis->context->fd, POLLIN | POLLRDHUP, 0) != 0;
 }
 
 bool es_redisi_ready(struct es_redis *redis)

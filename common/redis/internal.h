@@ -4,6 +4,7 @@
  * connection.c  opening, back-off, dropping, bytes in and out within a deadline
  * redis.c       commands and pipelines
  * script.c      Lua scripts
+ * subscribe.c   listening to a channel
  * resp.c        commands in the form they are sent in
  * limiter.c     the rate limiter; buckets.c: its local half; gcra.h: its arithmetic
  *

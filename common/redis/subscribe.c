@@ -1,9 +1,9 @@
 #include "common/redis/subscribe.h"
 
 #include "common/base/clock.h"
+#include "common/base/wait.h"
 #include "common/redis/internal.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
 
@@ -22,13 +22,7 @@ static enum es_redis_heard subscribe(struct es_redis *redis, const char *channel
 static bool readable(const struct es_redis *redis, int64_t timeout_ms)
 {
     int64_t until_us = es_clock_mono_us() + timeout_ms * ES_US_PER_MS;
-    struct pollfd waited = {.fd = redis->context->fd, .events = POLLIN};
-    int ready = 0;
-    do {
-        int64_t left_us = until_us - es_clock_mono_us();
-        ready = poll(&waited, 1, left_us > 0 ? (int)(left_us / ES_US_PER_MS + 1) : 0);
-    } while (ready < 0 && errno == EINTR);
-    return ready != 0;
+    return es_wait_fd(redis->context->fd, POLLIN, until_us) != 0;
 }
 
 /* Take all messages that have come. False when the connection was lost. */

@@ -13,6 +13,9 @@
 
 #define PAUSE_NS 1000000
 
+/* The one header field that every request needs. */
+#define HOST "Host: a\r\n"
+
 /* Until CONDITION holds; fails the test when it does not within the peers' patience. */
 #define AWAIT(condition)                                                                           \
     do {                                                                                           \

@@ -1,4 +1,4 @@
-/* Unit tests of common/base: arena, buffers, readers, text, clock, calendar, amounts. */
+/* Unit tests of common/base: arena, buffers, readers, text, clock, calendar, amounts, waiting. */
 #include "common/base/amount.h"
 #include "common/base/arena.h"
 #include "common/base/buf.h"
@@ -8,10 +8,14 @@
 #include "common/base/random.h"
 #include "common/base/reader.h"
 #include "common/base/text.h"
+#include "common/base/wait.h"
 #include "common/tests/unit.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void arena_keeps_every_allocation_apart(void **state)
 {
@@ -271,6 +275,48 @@ static void random_can_be_made_repeatable(void **state)
     assert_true(es_random_below(10) < 10);
 }
 
+static void open_pipe(int ret_ends[2])
+{
+    assert_int_equal(pipe2(ret_ends, O_CLOEXEC), 0);
+}
+
+static void waiting_tells_what_a_descriptor_can_do(void **state)
+{
+    (void)state;
+    int ends[2];
+    open_pipe(ends);
+    assert_int_equal(es_wait_fd(ends[1], POLLOUT, ES_NO_DEADLINE), POLLOUT);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(es_wait_fd(ends[0], POLLIN, ES_NO_DEADLINE), POLLIN);
+    assert_int_equal(es_wait_fd(ends[0], POLLIN, 0), POLLIN); /* there already: also when late */
+    es_close_p(&ends[1]);
+    es_close_p(&ends[0]);
+}
+
+static void waiting_ends_at_the_deadline_and_not_before(void **state)
+{
+    (void)state;
+    int ends[2];
+    open_pipe(ends);
+    int64_t deadline_us = es_clock_mono_us() + 20 * ES_US_PER_MS;
+    assert_int_equal(es_wait_fd(ends[0], POLLIN, deadline_us), 0);
+    assert_true(es_clock_mono_us() >= deadline_us);
+    assert_int_equal(es_wait_fd(ends[0], POLLIN, 0), 0);
+    es_close_p(&ends[1]);
+    es_close_p(&ends[0]);
+}
+
+static void waiting_for_what_is_gone_ends_at_once(void **state)
+{
+    (void)state;
+    int ends[2];
+    open_pipe(ends);
+    es_close_p(&ends[1]);
+    assert_int_equal(es_wait_fd(ends[0], POLLIN, ES_NO_DEADLINE), POLLHUP);
+    es_close_p(&ends[0]);
+    assert_int_equal(es_wait_fd(-1, POLLIN, ES_NO_DEADLINE), POLLERR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +335,9 @@ int main(void)
         cmocka_unit_test(time_is_written_and_read_as_rfc3339),
         cmocka_unit_test(amounts_never_overflow_or_mix),
         cmocka_unit_test(random_can_be_made_repeatable),
+        cmocka_unit_test(waiting_tells_what_a_descriptor_can_do),
+        cmocka_unit_test(waiting_ends_at_the_deadline_and_not_before),
+        cmocka_unit_test(waiting_for_what_is_gone_ends_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "common/base/civil.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/tests/glibc-zone.h"
 #include "common/tests/unit.h"
 
 #include <pthread.h>
@@ -25,39 +26,10 @@
 
 /* --- glibc's opinion ------------------------------------------------------------------------- */
 
-static void ask_glibc_about(const char *zone)
-{
-    assert_int_equal(setenv("TZ", zone, 1), 0);
-    tzset();
-}
-
-static struct tm glibc_local(int64_t at_s)
-{
-    time_t at = at_s;
-    struct tm local;
-    assert_non_null(localtime_r(&at, &local));
-    return local;
-}
-
 static int32_t glibc_day(const struct tm *local)
 {
     return es_civil_to_days(
         (struct es_civil){local->tm_year + 1900, local->tm_mon + 1, local->tm_mday});
-}
-
-/* The instant in (LOW, HIGH] at which glibc's offset changes; it is not that of LOW at HIGH. */
-static int64_t find_change(int64_t low_s, int64_t high_s)
-{
-    long before = glibc_local(low_s).tm_gmtoff;
-    while (high_s - low_s > 1) {
-        int64_t middle_s = low_s + (high_s - low_s) / 2;
-        if (glibc_local(middle_s).tm_gmtoff == before) {
-            low_s = middle_s;
-        } else {
-            high_s = middle_s;
-        }
-    }
-    return high_s;
 }
 
 /* --- every zone, every change ---------------------------------------------------------------- */

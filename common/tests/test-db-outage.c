@@ -3,9 +3,8 @@
 #include "common/base/mem.h"
 #include "common/base/random.h"
 #include "common/db/db.h"
-#include "common/tests/servers.h"
+#include "common/tests/server-fixture.h"
 #include "common/tests/sql.h"
-#include "common/tests/unit.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -33,7 +32,6 @@ static const struct es_db_statement settings = {
 
 static const struct es_db_statement *const registry[] = {&one, &wait_for, &backend, &settings};
 
-static struct es_test_server *server;
 static char *conninfo;
 
 static struct es_db *new_db_to(const char *where)
@@ -50,11 +48,6 @@ static struct es_db *new_db_to(const char *where)
 static struct es_db *new_db(void)
 {
     return new_db_to(conninfo);
-}
-
-static int64_t ms_since(int64_t start_us)
-{
-    return (es_clock_mono_us() - start_us) / ES_US_PER_MS;
 }
 
 static enum es_db_result ask(struct es_db *db)
@@ -355,13 +348,6 @@ static int end(void **state)
 {
     (void)state;
     free(conninfo);
-    return 0;
-}
-
-static int restore(void **state)
-{
-    (void)state;
-    es_test_server_restore(server);
     return 0;
 }
 

@@ -1,20 +1,14 @@
 /* Unit tests of es_db_transaction: whole or not at all, again after a conflict, never half. */
 #include "common/base/mem.h"
 #include "common/base/random.h"
-#include "common/db/db.h"
 #include "common/observe/log.h"
+#include "common/tests/db-fixture.h"
 #include "common/tests/servers.h"
-#include "common/tests/sql.h"
-#include "common/tests/unit.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define STATEMENT_TIMEOUT_MS 5000
-
-static char *conninfo;
-static PGconn *looker; /* a second pair of eyes on the same database */
-static struct es_db *db;
 
 static const struct es_db_statement add_thing = {
     .name = "add_thing", .params = "it", .sql = "INSERT INTO public.things VALUES ($1, $2)"};
@@ -193,15 +187,6 @@ static int start(void **state)
                 "CREATE TABLE accounts (id bigint PRIMARY KEY, balance bigint NOT NULL);"
                 "INSERT INTO accounts VALUES (1, 0), (2, 0)");
     db = new_db();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    db = es_db_free(db);
-    es_test_disconnect(&looker);
-    free(conninfo);
     return 0;
 }
 

@@ -2,11 +2,9 @@
  * Transactions are in test-db-transaction.c, outages in test-db-outage.c. */
 #include "common/base/mem.h"
 #include "common/base/random.h"
-#include "common/db/db.h"
 #include "common/observe/log.h"
+#include "common/tests/db-fixture.h"
 #include "common/tests/servers.h"
-#include "common/tests/sql.h"
-#include "common/tests/unit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,9 +12,6 @@
 
 #define STATEMENT_TIMEOUT_MS 2000
 #define LARGE_COUNT          5000
-
-static char *conninfo;
-static PGconn *looker; /* a second pair of eyes on the same database */
 
 /* --- the registry under test --------------------------------------------------------------- */
 static const struct es_db_statement scalars = {
@@ -76,12 +71,16 @@ static const struct es_db_statement read_denied = {
     .name = "read_denied", .params = "", .sql = "SELECT * FROM public.secret"};
 static const struct es_db_statement raise = {
     .name = "raise", .params = "t", .sql = "SELECT public.fail_with($1)"};
+static const struct es_db_statement session = {
+    .name = "session",
+    .params = "",
+    .sql = "SELECT current_setting('application_name') AS name, session_user::text AS role"};
 static const struct es_db_statement not_registered = {
     .name = "not_registered", .params = "", .sql = "SELECT 1 AS one"};
 
 static const struct es_db_statement *const registry[] = {
     &scalars,   &nullable,  &arrays,       &times,        &times_back,  &numbers, &series,
-    &sum_array, &add_thing, &remove_thing, &count_things, &read_denied, &raise,
+    &sum_array, &add_thing, &remove_thing, &count_things, &read_denied, &raise,   &session,
 };
 
 static struct es_db *new_db(const struct es_db_statement *const *statements, size_t count)
@@ -93,8 +92,6 @@ static struct es_db *new_db(const struct es_db_statement *const *statements, siz
                                   .idle_in_transaction_timeout_ms = STATEMENT_TIMEOUT_MS};
     return es_db_new(&config, statements, count);
 }
-
-static struct es_db *db;
 
 /* --- values there and back ----------------------------------------------------------------- */
 static void every_parameter_type_arrives_as_it_is(void **state)
@@ -396,10 +393,10 @@ static void affected_rows_are_counted(void **state)
 static void the_session_is_set_up_as_configured(void **state)
 {
     (void)state;
-    assert_string_equal(es_test_sql(looker,
-                                    "SELECT count(*) FROM pg_stat_activity WHERE application_name ="
-                                    " 'test-db' AND usename = 'tester'"),
-                        "1");
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    assert_int_equal(es_db_one(db, &session, &rows), ES_DB_OK);
+    assert_string_equal(es_db_text(rows, 0, "name"), "test-db");
+    assert_string_equal(es_db_text(rows, 0, "role"), "tester");
     assert_int_equal(es_db_server_version(db) / 10000,
                      es_test_number(looker, "SHOW server_version_num") / 10000);
 }
@@ -428,15 +425,6 @@ static int start(void **state)
     if (es_db_connect(db, &error) != ES_DB_OK) {
         fail_msg("%s", es_buf_str(&error));
     }
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    db = es_db_free(db);
-    es_test_disconnect(&looker);
-    free(conninfo);
     return 0;
 }
 

@@ -2,30 +2,11 @@
 #include "common/base/random.h"
 #include "common/http/server.h"
 #include "common/json/json.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
+#include "common/tests/http-served.h"
 
-#define HOST       "Host: a\r\n"
 #define BODY_LIMIT ES_HTTP_DEFAULT_BODY_LIMIT
 
 /* --- the routes -------------------------------------------------------------------------- */
-
-static void quick(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    answer_text(request, "ok");
-}
-
-static void length_of_body(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    size_t length = 0;
-    (void)es_request_body(request, &length);
-    answer_text(request, es_arena_printf(es_request_arena(request), "%zu", length));
-}
 
 /* {"name": text of at most 20 bytes, "count"?: 0..9} */
 static void read_members(struct es_request *request, void *app, void *worker)
@@ -43,29 +24,17 @@ static void read_members(struct es_request *request, void *app, void *worker)
     }
 }
 
-static void query(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    const char *value = NULL;
-    if (es_request_query(request, "q", &value)) {
-        answer_text(request, value != NULL ? value : "(none)");
-    }
-}
-
 static const struct es_route routes[] = {
-    {.method = "GET", .path = "/quick", .fast = quick},
-    {.method = "DELETE", .path = "/quick", .fast = quick},
-    {.method = "GET", .path = "/query", .fast = query},
+    {.method = "GET", .path = "/quick", .fast = answer_ok},
+    {.method = "DELETE", .path = "/quick", .fast = answer_ok},
+    {.method = "GET", .path = "/query", .fast = answer_query},
     {.method = "POST", .path = "/read", .fast = read_members},
     {.method = "POST", .path = "/form", .handle = read_members, .flags = ES_ROUTE_FORM},
-    {.method = "POST", .path = "/body", .fast = length_of_body},
-    {.method = "PUT", .path = "/body", .handle = length_of_body, .body_limit = 100},
+    {.method = "POST", .path = "/body", .fast = answer_length_of_body},
+    {.method = "PUT", .path = "/body", .handle = answer_length_of_body, .body_limit = 100},
 };
 
 /* --- the server -------------------------------------------------------------------------- */
-
-static struct es_http_server *server;
 
 static int start(void **state)
 {
@@ -76,18 +45,6 @@ static int start(void **state)
     };
     server = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 /* --- bodies ------------------------------------------------------------------------------ */

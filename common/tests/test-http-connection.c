@@ -1,39 +1,9 @@
 /* Connections, who is calling, and where the server listens. */
 #include "common/base/random.h"
 #include "common/http/server.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
-
-#define HOST "Host: a\r\n"
+#include "common/tests/http-served.h"
 
 /* --- the routes -------------------------------------------------------------------------- */
-
-static void quick(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    answer_text(request, "ok");
-}
-
-static void length_of_body(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    size_t length = 0;
-    (void)es_request_body(request, &length);
-    answer_text(request, es_arena_printf(es_request_arena(request), "%zu", length));
-}
-
-static void query(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    const char *value = NULL;
-    if (es_request_query(request, "q", &value)) {
-        answer_text(request, value != NULL ? value : "(none)");
-    }
-}
 
 static void who(struct es_request *request, void *app, void *worker)
 {
@@ -43,17 +13,15 @@ static void who(struct es_request *request, void *app, void *worker)
 }
 
 static const struct es_route routes[] = {
-    {.method = "GET", .path = "/quick", .fast = quick},
-    {.method = "GET", .path = "/slow", .handle = quick},
+    {.method = "GET", .path = "/quick", .fast = answer_ok},
+    {.method = "GET", .path = "/slow", .handle = answer_ok},
     {.method = "GET", .path = "/who", .fast = who},
-    {.method = "GET", .path = "/query", .fast = query},
-    {.method = "POST", .path = "/body", .fast = length_of_body},
-    {.method = "PUT", .path = "/body", .handle = length_of_body},
+    {.method = "GET", .path = "/query", .fast = answer_query},
+    {.method = "POST", .path = "/body", .fast = answer_length_of_body},
+    {.method = "PUT", .path = "/body", .handle = answer_length_of_body},
 };
 
 /* --- the server -------------------------------------------------------------------------- */
-
-static struct es_http_server *server;
 
 static int start(void **state)
 {
@@ -67,18 +35,6 @@ static int start(void **state)
     };
     server = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 /* --- connections ------------------------------------------------------------------------- */

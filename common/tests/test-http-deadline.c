@@ -2,13 +2,9 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/http/server.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
+#include "common/tests/http-served.h"
 
 #include <poll.h>
-
-#define HOST "Host: a\r\n"
 
 #define HEADER_MS 250
 #define BODY_MS   400
@@ -18,15 +14,6 @@
 #define LATE_MS   3000 /* by when anything has surely happened, on a busy machine too */
 
 #define LARGE_ANSWER (16 * 1024 * 1024) /* more than the kernel takes off our hands */
-
-static struct gate gate = GATE_INIT;
-
-static void quick(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    answer_text(request, "ok");
-}
 
 static void wait_at_gate(struct es_request *request, void *app, void *worker)
 {
@@ -46,13 +33,11 @@ static void large(struct es_request *request, void *app, void *worker)
 }
 
 static const struct es_route routes[] = {
-    {.method = "GET", .path = "/quick", .fast = quick},
-    {.method = "POST", .path = "/quick", .fast = quick},
+    {.method = "GET", .path = "/quick", .fast = answer_ok},
+    {.method = "POST", .path = "/quick", .fast = answer_ok},
     {.method = "GET", .path = "/gate", .handle = wait_at_gate},
     {.method = "GET", .path = "/large", .handle = large},
 };
-
-static struct es_http_server *server;
 
 static int start(void **state)
 {
@@ -67,19 +52,6 @@ static int start(void **state)
     };
     server = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    gate_open(&gate);
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 /* Whether the other side says something (or ends) within WAIT_MS. */

@@ -3,14 +3,10 @@
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/server.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
+#include "common/tests/http-served.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-static struct gate gate = GATE_INIT;
 
 /* --- the tier ---------------------------------------------------------------------------- */
 
@@ -112,8 +108,6 @@ static const struct es_route routes[] = {
     {.method = "POST", .path = "/mixed", .handle = work, .fast = fast_or_not},
 };
 
-static struct es_http_server *server;
-
 static struct es_http_server *start_with(struct es_http_config config)
 {
     config.listen = "127.0.0.1:0";
@@ -133,18 +127,11 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int stop_and_count(void **state)
 {
-    (void)state;
-    gate_open(&gate);
-    assert_true(es_http_server_stop(server));
+    int result = stop(state);
     assert_int_equal(app.workers_made, app.workers_freed);
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
+    return result;
 }
 
 /* --- executor ---------------------------------------------------------------------------- */
@@ -276,7 +263,7 @@ static void a_fast_route_may_send_a_request_to_the_executor(void **state)
     peer_close(&peer);
 }
 
-#define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop_and_count)
 
 int main(void)
 {

@@ -3,8 +3,7 @@
 #include "common/base/random.h"
 #include "common/http/framing.h"
 #include "common/http/server.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
+#include "common/tests/http-served.h"
 
 #define BODY_LIMIT 64
 
@@ -25,29 +24,13 @@ static const struct es_route routes[] = {
     {.method = "POST", .path = "/echo", .fast = echo, .body_limit = BODY_LIMIT},
 };
 
-static struct es_http_server *server;
-
 static int start(void **state)
 {
     (void)state;
-    ES_CLEANUP(es_buf_done) struct es_buf error = ES_BUF_INIT;
     es_random_init();
     struct es_http_config config = {.listen = "127.0.0.1:0"};
-    server = es_http_server_start(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL, &error);
-    assert_non_null(server);
+    server = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 struct framing_case {
@@ -62,7 +45,6 @@ struct framing_case {
     {                                                                                              \
         what, text, sizeof(text) - 1, status, code                                                 \
     }
-#define HOST "Host: a\r\n"
 
 static const struct framing_case refused[] = {
     CASE("white space before the colon", "GET /echo HTTP/1.1\r\nHost : a\r\n\r\n", 400,

@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define HOST            "Host: a\r\n"
 #define FIRST_PASSED_FD 3
 #define CALLS           400
 

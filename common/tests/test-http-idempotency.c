@@ -2,14 +2,10 @@
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/server.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
+#include "common/tests/http-served.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-static struct gate gate = GATE_INIT;
 
 /* --- the tier ---------------------------------------------------------------------------- */
 
@@ -111,13 +107,6 @@ static void work(struct es_request *request, void *app_, void *worker)
     answer_number(request, 201, ++((struct app *)app_)->handled);
 }
 
-static void quick(struct es_request *request, void *app_, void *worker)
-{
-    (void)app_;
-    (void)worker;
-    answer_number(request, 200, 0);
-}
-
 static void fail_first(struct es_request *request, void *app_, void *worker)
 {
     struct app *tier = app_;
@@ -143,12 +132,10 @@ static const struct es_route routes[] = {
     {.method = "POST",
      .path = "/mixed",
      .handle = work,
-     .fast = quick,
+     .fast = answer_zero,
      .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST", .path = "/plain", .handle = work},
 };
-
-static struct es_http_server *server;
 
 static struct es_http_server *start_with(struct es_http_config config)
 {
@@ -166,19 +153,6 @@ static int start(void **state)
     gate_shut(&gate);
     server = start_with((struct es_http_config){.executor_threads = 2});
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    gate_open(&gate);
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 /* --- idempotency keys -------------------------------------------------------------------- */

@@ -2,11 +2,7 @@
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/server.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
-
-#define HOST "Host: a\r\n"
+#include "common/tests/http-served.h"
 
 /* --- the routes -------------------------------------------------------------------------- */
 
@@ -62,23 +58,14 @@ static void unavailable(struct es_request *request, void *app, void *worker)
     es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, "A <detail> & more.");
 }
 
-static void length_of_body(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    size_t length = 0;
-    (void)es_request_body(request, &length);
-    answer_text(request, es_arena_printf(es_request_arena(request), "%zu", length));
-}
-
 static const struct es_route routes[] = {
     {.method = "GET", .path = "/describe", .fast = describe},
     {.method = "DELETE", .path = "/describe", .fast = describe},
     {.method = "GET", .path = "/items/{id}", .fast = describe},
     {.method = "GET", .path = "/items/latest", .fast = describe},
     {.method = "GET", .path = "/items/{id}/parts", .handle = describe},
-    {.method = "POST", .path = "/body", .fast = length_of_body},
-    {.method = "PUT", .path = "/body", .handle = length_of_body, .body_limit = 100},
+    {.method = "POST", .path = "/body", .fast = answer_length_of_body},
+    {.method = "PUT", .path = "/body", .handle = answer_length_of_body, .body_limit = 100},
     {.method = "GET", .path = "/headers", .fast = set_headers},
     {.method = "GET", .path = "/redirect", .fast = redirect},
     {.method = "GET", .path = "/limited", .handle = refuse_rate},
@@ -88,8 +75,6 @@ static const struct es_route routes[] = {
 };
 
 /* --- the server -------------------------------------------------------------------------- */
-
-static struct es_http_server *server;
 
 static int start(void **state)
 {
@@ -103,18 +88,6 @@ static int start(void **state)
     };
     server = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 /* --- routes and methods ------------------------------------------------------------------ */

@@ -2,27 +2,16 @@
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/server.h"
-#include "common/tests/http-fixture.h"
-#include "common/tests/http-peer.h"
-#include "common/tests/unit.h"
+#include "common/tests/http-served.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-static struct gate gate = GATE_INIT;
 
 struct app {
     atomic_int handled;
 };
 
 static struct app app;
-
-static void quick(struct es_request *request, void *app_, void *worker)
-{
-    (void)app_;
-    (void)worker;
-    answer_number(request, 200, 0);
-}
 
 static void wait_at_gate(struct es_request *request, void *app_, void *worker)
 {
@@ -94,10 +83,8 @@ static const struct es_route routes[] = {
     {.method = "POST", .path = "/gate", .handle = wait_at_gate},
     {.method = "POST", .path = "/park", .fast = park},
     {.method = "POST", .path = "/unpark", .fast = park_and_change_its_mind},
-    {.method = "POST", .path = "/quick", .fast = quick},
+    {.method = "POST", .path = "/quick", .fast = answer_zero},
 };
-
-static struct es_http_server *server;
 
 static struct es_http_server *start_with(struct es_http_config config)
 {
@@ -113,19 +100,6 @@ static int start(void **state)
     gate_shut(&gate);
     server = start_with((struct es_http_config){.event_threads = 2, .stop_timeout_ms = 5000});
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    gate_open(&gate);
-    assert_true(es_http_server_stop(server));
-    return 0;
-}
-
-static struct peer connect_peer(void)
-{
-    return peer_connect(es_http_server_address(server));
 }
 
 /* --- suspended requests ------------------------------------------------------------------ */

@@ -1,12 +1,10 @@
 /* Unit tests of the rate limiter: quotas, sharing, Redis coming and going (E59, E94, FE8). */
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/base/random.h"
 #include "common/redis/buckets.h"
 #include "common/redis/limiter.h"
 #include "common/redis/redis.h"
-#include "common/tests/servers.h"
-#include "common/tests/unit.h"
+#include "common/tests/server-fixture.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -20,8 +18,6 @@
 
 static const struct es_rate login = {.name = "login", .quota = 5, .window_s = 60};
 static const struct es_rate signal_rate = {.name = "signal", .quota = 1, .window_s = 10};
-
-static struct es_test_server *server;
 
 /* A process of ours: its local buckets and its connection. */
 struct process {
@@ -366,21 +362,6 @@ static void threads_never_take_more_than_there_is(void **state)
     buckets = es_buckets_free(buckets);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    es_random_init();
-    server = es_test_redis_start();
-    return 0;
-}
-
-static int restore(void **state)
-{
-    (void)state;
-    es_test_server_restore(server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,5 +381,5 @@ int main(void)
         cmocka_unit_test_setup(a_refused_token_is_given_back_here, restore),
         cmocka_unit_test_setup(threads_never_take_more_than_there_is, restore),
     };
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, start_redis, NULL);
 }

@@ -1,9 +1,7 @@
 /* Unit tests of common/redis against a private Redis: commands, pipelines, scripts, outages. */
 #include "common/base/clock.h"
-#include "common/base/random.h"
 #include "common/redis/redis.h"
-#include "common/tests/servers.h"
-#include "common/tests/unit.h"
+#include "common/tests/server-fixture.h"
 
 #include <poll.h>
 #include <string.h>
@@ -11,8 +9,6 @@
 #define TIMEOUT_MS  300
 #define AT_ONCE_MS  200
 #define PATIENCE_MS 5000
-
-static struct es_test_server *server;
 
 static struct es_redis *new_redis_as(const char *user, const char *password)
 {
@@ -26,11 +22,6 @@ static struct es_redis *new_redis_as(const char *user, const char *password)
 static struct es_redis *new_redis(void)
 {
     return new_redis_as(NULL, NULL);
-}
-
-static int64_t ms_since(int64_t start_us)
-{
-    return (es_clock_mono_us() - start_us) / ES_US_PER_MS;
 }
 
 /* Whether "PING" is answered. */
@@ -275,21 +266,6 @@ static void an_address_that_is_none_is_simply_down(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    es_random_init();
-    server = es_test_redis_start();
-    return 0;
-}
-
-static int restore(void **state)
-{
-    (void)state;
-    es_test_server_restore(server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,5 +282,5 @@ int main(void)
         cmocka_unit_test_setup(a_frozen_redis_costs_one_time_out_and_then_next_to_nothing, restore),
         cmocka_unit_test_setup(an_address_that_is_none_is_simply_down, restore),
     };
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, start_redis, NULL);
 }

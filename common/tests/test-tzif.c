@@ -5,6 +5,7 @@
 #include "common/base/tzif.h"
 
 #include "common/base/buf.h"
+#include "common/tests/glibc-zone.h"
 #include "common/tests/unit.h"
 
 #include <stdlib.h>
@@ -15,37 +16,6 @@
 #define STEP_S  (12 * HOUR_S)
 #define FROM_S  INT64_C(946684800)  /* 2000-01-01 */
 #define LATER_S INT64_C(4102444800) /* 2100-01-01 */
-
-/* --- glibc's opinion ------------------------------------------------------------------------- */
-
-static void ask_glibc_about(const char *zone)
-{
-    assert_int_equal(setenv("TZ", zone, 1), 0);
-    tzset();
-}
-
-static struct tm glibc_local(int64_t at_s)
-{
-    time_t at = at_s;
-    struct tm local;
-    assert_non_null(localtime_r(&at, &local));
-    return local;
-}
-
-/* The instant in (LOW, HIGH] at which glibc's offset changes; it is not that of LOW at HIGH. */
-static int64_t find_change(int64_t low_s, int64_t high_s)
-{
-    long before = glibc_local(low_s).tm_gmtoff;
-    while (high_s - low_s > 1) {
-        int64_t middle_s = low_s + (high_s - low_s) / 2;
-        if (glibc_local(middle_s).tm_gmtoff == before) {
-            low_s = middle_s;
-        } else {
-            high_s = middle_s;
-        }
-    }
-    return high_s;
-}
 
 /* --- rules, as the footers of zone files have them ------------------------------------------- */
 

@@ -78,7 +78,7 @@ enum es_exit es_ctl_bus_parked(const struct es_ctl_command *self, int argc, char
 {
     const char *database = NULL;
     const struct es_ctl_option options[] = {
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
@@ -132,7 +132,7 @@ enum es_exit es_ctl_bus_replay(const struct es_ctl_command *self, int argc, char
         {"EVENT_ID", NULL, "as bus parked lists it", &event_text, NULL},
         {"--consumer", "NAME", "for this consumer alone (default: all that parked it)", &consumer,
          NULL},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     int64_t event = 0;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define STATEMENT_TIMEOUT_MS 30000
-#define CONNECT_TIMEOUT_MS   5000
+#define SERVER_MAJOR         10000
 #define MONTHS_AHEAD         1 /* the daily job makes more; fewer than this means it does not run */
 
 /* --- the table ----------------------------------------------------------------------------- */
@@ -231,11 +231,13 @@ static enum es_exit check_all(struct es_db *db)
 {
     bool (*const checks[])(struct es_db * db) = {check_connections, check_rights, check_append_only,
                                                  check_partitions};
+    ES_CLEANUP(es_buf_done) struct es_buf server = ES_BUF_INIT;
     if (!check_version(db)) {
         return ES_EXIT_FAILED; /* the rest asks for what another version may not have */
     }
-    (void)printf("%-14s %-8s PostgreSQL %d.%d\n", "server", "ok", es_db_server_version(db) / 10000,
-                 es_db_server_version(db) % 10000);
+    es_buf_printf(&server, "PostgreSQL %d.%d", es_db_server_version(db) / SERVER_MAJOR,
+                  es_db_server_version(db) % SERVER_MAJOR);
+    print_line("server", true, es_buf_str(&server));
     bool passed = true;
     for (size_t i = 0; i < ES_ARRAY_LEN(checks); i++) {
         passed &= checks[i](db);
@@ -249,22 +251,12 @@ enum es_exit es_ctl_check(const struct es_ctl_command *self, int argc, char **ar
     const struct es_ctl_option options[] = {
         {"--database", "CONNINFO", "connection of eldersafe_admin or a superuser", &database, NULL},
     };
-    switch (es_ctl_options(self, options, ES_ARRAY_LEN(options), argc, argv)) {
-    case ES_CTL_GO_ON:
-        break;
-    case ES_CTL_HELP:
-        return ES_EXIT_OK;
-    case ES_CTL_WRONG:
-        return ES_EXIT_USAGE;
+    enum es_exit status;
+    if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
+        return status;
     }
-    struct es_db_config config = {
-        .conninfo = es_ctl_database(database),
-        .application_name = "eldersafectl check",
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-    };
-    struct es_db *db = es_db_new(&config, statements, ES_ARRAY_LEN(statements));
-    enum es_exit status = check_all(db);
-    (void)es_db_free(db);
-    return status;
+    ES_CLEANUP(es_ctl_disconnect)
+    struct es_db *db =
+        es_ctl_db_new(database, self, STATEMENT_TIMEOUT_MS, statements, ES_ARRAY_LEN(statements));
+    return check_all(db);
 }

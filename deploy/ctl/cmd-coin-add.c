@@ -117,7 +117,7 @@ enum es_exit es_ctl_coin_add(const struct es_ctl_command *self, int argc, char *
         {"RAW", NULL, "the transaction as hex, or a file that holds that (-: standard input)",
          &transaction, NULL},
         {"--key", "FILE", "the chain key, instead of $ELDERSAFE_CHAIN_KEY_FILE", &key_file, NULL},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {

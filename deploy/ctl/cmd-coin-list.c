@@ -57,7 +57,7 @@ enum es_exit es_ctl_coin_list(const struct es_ctl_command *self, int argc, char 
     const char *database = NULL;
     const struct es_ctl_option options[] = {
         {"--all", NULL, "spent and reserved ones as well", NULL, &all},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {

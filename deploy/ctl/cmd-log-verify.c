@@ -122,7 +122,7 @@ enum es_exit es_ctl_log_verify(const struct es_ctl_command *self, int argc, char
         {"--vkey-file", "FILE", "the log's verifier keys, instead of $ELDERSAFE_LOG_VKEY_FILE",
          &vkey_file, NULL},
         {"--tiles", "DIR", "compare the static files in this directory as well", &tiles, NULL},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     struct keys keys = {.count = 0};

@@ -64,7 +64,7 @@ enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char
         {"--zone", "ZONE", "time zone (default Europe/Copenhagen)", &wish.zone, NULL},
         {"--lookup-key", "FILE", "instead of $ELDERSAFE_LOOKUP_KEY_FILE", &lookup, NULL},
         {"--notify-key", "FILE", "instead of $ELDERSAFE_NOTIFY_PUBLIC_KEY_FILE", &notify, NULL},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {

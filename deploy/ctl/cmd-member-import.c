@@ -259,7 +259,7 @@ enum es_exit es_ctl_member_import(const struct es_ctl_command *self, int argc, c
         {"--lookup-key", "FILE", "instead of $ELDERSAFE_LOOKUP_KEY_FILE", &arguments.lookup, NULL},
         {"--notify-key", "FILE", "instead of $ELDERSAFE_NOTIFY_PUBLIC_KEY_FILE", &arguments.notify,
          NULL},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &arguments.database, NULL},
+        ES_CTL_DATABASE(&arguments.database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {

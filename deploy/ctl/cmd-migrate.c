@@ -337,15 +337,11 @@ enum es_exit es_ctl_migrate(const struct es_ctl_command *self, int argc, char **
         {"--roles", NULL, "make or correct the roles first (needs a superuser)", NULL, &with_roles},
         {"--lock-wait", "SECONDS", "how long to wait for another migration (30)", &lock_wait, NULL},
     };
-    switch (es_ctl_options(self, options, ES_ARRAY_LEN(options), argc, argv)) {
-    case ES_CTL_GO_ON:
-        break;
-    case ES_CTL_HELP:
-        return ES_EXIT_OK;
-    case ES_CTL_WRONG:
-        return ES_EXIT_USAGE;
-    }
+    enum es_exit status;
     uint64_t lock_wait_s = 0;
+    if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
+        return status;
+    }
     if (!es_parse_u64(lock_wait, &lock_wait_s) || lock_wait_s < 1 ||
         lock_wait_s > MAX_LOCK_WAIT_S) {
         es_ctl_error("migrate: --lock-wait takes 1 to %d seconds", MAX_LOCK_WAIT_S);

@@ -152,7 +152,7 @@ enum es_exit es_ctl_status(const struct es_ctl_command *self, int argc, char **a
     const char *database = NULL;
     const struct es_ctl_option options[] = {
         {"--json", NULL, "one line of JSON instead of the table", NULL, &json},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &database, NULL},
+        ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {

@@ -246,7 +246,7 @@ enum es_exit es_ctl_token_mint(const struct es_ctl_command *self, int argc, char
          NULL},
         {"--token-key", "FILE", "instead of $ELDERSAFE_TOKEN_KEY_FILE", &wish.token_key, NULL},
         {"--lookup-key", "FILE", "instead of $ELDERSAFE_LOOKUP_KEY_FILE", &wish.lookup_key, NULL},
-        {"--database", "CONNINFO", "connection of eldersafe_admin", &wish.database, NULL},
+        ES_CTL_DATABASE(&wish.database),
     };
     enum es_exit status;
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {

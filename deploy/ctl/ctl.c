@@ -117,36 +117,30 @@ static bool take_option(const struct es_ctl_option *option, const char *value, i
     return true;
 }
 
-enum es_ctl_parsed es_ctl_options(const struct es_ctl_command *self,
-                                  const struct es_ctl_option *options, size_t count, int argc,
-                                  char **argv)
+bool es_ctl_parse(const struct es_ctl_command *self, const struct es_ctl_option *options,
+                  size_t count, int argc, char **argv, enum es_exit *ret_status)
 {
+    *ret_status = ES_EXIT_USAGE;
     for (int i = 1; i < argc; i++) {
         const char *value = NULL;
         if (strcmp(argv[i], "--help") == 0) {
             print_help(self, options, count);
-            return ES_CTL_HELP;
+            *ret_status = ES_EXIT_OK;
+            return false;
         }
         const struct es_ctl_option *option = find_option(options, count, argv[i], &value);
         if (option == NULL) {
             es_ctl_error("%s: unknown argument %s; --help lists them", self->name, argv[i]);
-            return ES_CTL_WRONG;
+            return false;
         }
         if (!take_option(option, value, argc, argv, &i)) {
             es_ctl_error("%s: %s %s", self->name, option->name,
                          option->flag != NULL ? "takes no value" : "needs a value");
-            return ES_CTL_WRONG;
+            return false;
         }
     }
-    return ES_CTL_GO_ON;
-}
-
-bool es_ctl_parse(const struct es_ctl_command *self, const struct es_ctl_option *options,
-                  size_t count, int argc, char **argv, enum es_exit *ret_status)
-{
-    enum es_ctl_parsed parsed = es_ctl_options(self, options, count, argc, argv);
-    *ret_status = parsed == ES_CTL_WRONG ? ES_EXIT_USAGE : ES_EXIT_OK;
-    return parsed == ES_CTL_GO_ON;
+    *ret_status = ES_EXIT_OK;
+    return true;
 }
 
 bool es_ctl_given(const struct es_ctl_command *self, const char *what, const char *value)
@@ -185,9 +179,9 @@ static enum es_exit check_schema(struct es_db *db)
     return result == ES_DB_CHECK ? ES_EXIT_SCHEMA : ES_EXIT_FAILED;
 }
 
-struct es_db *es_ctl_connect(const char *database, const struct es_ctl_command *self,
-                             const struct es_db_statement *const *statements, size_t count,
-                             enum es_exit *ret_status)
+struct es_db *es_ctl_db_new(const char *database, const struct es_ctl_command *self,
+                            int64_t statement_timeout_ms,
+                            const struct es_db_statement *const *statements, size_t count)
 {
     ES_CLEANUP(es_buf_done) struct es_buf name = ES_BUF_INIT;
     es_buf_printf(&name, "eldersafectl %s", self->name);
@@ -195,9 +189,16 @@ struct es_db *es_ctl_connect(const char *database, const struct es_ctl_command *
         .conninfo = es_ctl_database(database),
         .application_name = es_buf_str(&name),
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+        .statement_timeout_ms = statement_timeout_ms,
     };
-    struct es_db *db = es_db_new(&config, statements, count);
+    return es_db_new(&config, statements, count);
+}
+
+struct es_db *es_ctl_connect(const char *database, const struct es_ctl_command *self,
+                             const struct es_db_statement *const *statements, size_t count,
+                             enum es_exit *ret_status)
+{
+    struct es_db *db = es_ctl_db_new(database, self, STATEMENT_TIMEOUT_MS, statements, count);
     *ret_status = check_schema(db);
     return *ret_status == ES_EXIT_OK ? db : es_db_free(db);
 }

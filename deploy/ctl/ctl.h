@@ -32,19 +32,15 @@ struct es_ctl_option {
     bool *flag;
 };
 
-enum es_ctl_parsed {
-    ES_CTL_GO_ON,
-    ES_CTL_HELP,  /* --help was printed: end with ES_EXIT_OK */
-    ES_CTL_WRONG, /* said what is wrong: end with ES_EXIT_USAGE */
-};
+/* The option of all commands that do an operator's work in the database. */
+#define ES_CTL_DATABASE(target)                                                                    \
+    {                                                                                              \
+        "--database", "CONNINFO", "connection of eldersafe_admin", (target), NULL                  \
+    }
 
-/* Read ARGV[1..] as OPTIONS of SELF ("--name value" or "--name=value") and nothing else. */
-enum es_ctl_parsed es_ctl_options(const struct es_ctl_command *self,
-                                  const struct es_ctl_option *options, size_t count, int argc,
-                                  char **argv) ES_MUST_CHECK;
-
-/* The same, for commands that need not tell the cases apart: false when there is nothing more to do
- * but to end with *RET_STATUS. */
+/* Read ARGV[1..] as OPTIONS of SELF ("--name value" or "--name=value") and nothing else. False when
+ * there is nothing more to do but to end with *RET_STATUS: --help was printed, or it has been said
+ * what is wrong. */
 bool es_ctl_parse(const struct es_ctl_command *self, const struct es_ctl_option *options,
                   size_t count, int argc, char **argv, enum es_exit *ret_status) ES_MUST_CHECK;
 
@@ -64,6 +60,12 @@ const char *es_ctl_database(const char *given);
 
 /* GIVEN, else the environment variable NAME; NULL when that is not set or empty. */
 const char *es_ctl_setting(const char *given, const char *name);
+
+/* A connection as the operator, named after SELF; nothing is opened yet. */
+struct es_db *es_ctl_db_new(const char *database, const struct es_ctl_command *self,
+                            int64_t statement_timeout_ms,
+                            const struct es_db_statement *const *statements,
+                            size_t count) ES_MUST_CHECK;
 
 /* Connect as the operator and check that the schema is the one this program was made for. NULL
  * after saying what is wrong; then *RET_STATUS is what to end with. */

@@ -42,9 +42,10 @@ static int64_t seal_all(struct es_db *db, struct es_arena *arena,
                         const struct es_seal_policy *policy, int64_t *ret_size)
 {
     int64_t leaves = 0;
+    bool damaged = false;
     struct es_sealed sealed = {0};
     do {
-        if (es_seal_leaves(db, arena, policy, &sealed) != ES_DB_OK) {
+        if (es_seal_leaves(db, arena, policy, &damaged, &sealed) != ES_DB_OK) {
             give_up("sealing", es_db_error(db));
         }
         if (sealed.checkpoint_id != 0) {

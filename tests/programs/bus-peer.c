@@ -8,6 +8,7 @@
 #include "common/bus/relay.h"
 #include "common/crypto/keyfile.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/store-options.h"
 #include "common/observe/endpoint.h"
 
 #include <stddef.h>
@@ -40,26 +41,8 @@ static const char *const parts[] = {[RELAY] = "relay", [CONSUMER] = "consumer", 
 
 #define OPTION(field) .offset = offsetof(struct peer, field)
 static const struct es_config_option options[] = {
-    {.name = "DATABASE",
-     .type = ES_CONFIG_TEXT,
-     .secret = true,
-     OPTION(database),
-     .help = "libpq connection string"},
-    {.name = "REDIS",
-     .type = ES_CONFIG_ADDRESS,
-     .fallback = "",
-     OPTION(redis),
-     .help = "Redis address"},
-    {.name = "REDIS_USER",
-     .type = ES_CONFIG_TEXT,
-     .fallback = "",
-     OPTION(redis_user),
-     .help = "ACL user"},
-    {.name = "REDIS_PASSWORD_FILE",
-     .type = ES_CONFIG_FILE,
-     .fallback = "",
-     OPTION(redis_password_file),
-     .help = "its password"},
+    ES_DATABASE_OPTION(struct peer, "eldersafe_core or eldersafe_notify"),
+    ES_REDIS_OPTIONS(struct peer, "empty: none"),
     {.name = "PART",
      .type = ES_CONFIG_CHOICE,
      .choices = parts,

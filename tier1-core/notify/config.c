@@ -1,6 +1,7 @@
 #include "tier1-core/notify/config.h"
 
 #include "common/base/text.h"
+#include "common/daemon/store-options.h"
 #include "common/http/client.h"
 
 #include <string.h>
@@ -11,27 +12,9 @@ static const char *const channels[] = {
     [NOTIFY_FILE] = "file", [NOTIFY_SMTP] = "smtp", [NOTIFY_SENDGRID] = "sendgrid", NULL};
 
 const struct es_config_option notify_options[] = {
-    {.name = "DATABASE",
-     .type = ES_CONFIG_TEXT,
-     .fallback = NULL,
-     .secret = true,
-     OPTION(database),
-     .help = "libpq connection string, as role eldersafe_notify"},
-    {.name = "REDIS",
-     .type = ES_CONFIG_ADDRESS,
-     .fallback = "",
-     OPTION(redis),
-     .help = "Redis address; empty: none (events are then looked for twice a second)"},
-    {.name = "REDIS_USER",
-     .type = ES_CONFIG_TEXT,
-     .fallback = "",
-     OPTION(redis_user),
-     .help = "Redis ACL user"},
-    {.name = "REDIS_PASSWORD_FILE",
-     .type = ES_CONFIG_FILE,
-     .fallback = "",
-     OPTION(redis_password_file),
-     .help = "file with the Redis password"},
+    ES_DATABASE_OPTION(struct notify_config, "eldersafe_notify"),
+    ES_REDIS_OPTIONS(struct notify_config,
+                     "empty: none (events are then looked for twice a second)"),
     {.name = "VAULT_KEY_FILE",
      .type = ES_CONFIG_FILE,
      .fallback = NULL,

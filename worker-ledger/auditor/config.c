@@ -1,5 +1,7 @@
 #include "worker-ledger/auditor/app.h"
 
+#include "common/daemon/store-options.h"
+
 #include <stddef.h>
 
 #define OPTION(field) .offset = offsetof(struct es_auditor_config, field)
@@ -7,11 +9,7 @@
 static const char *const networks[] = {"main", "test", "regtest", NULL}; /* enum es_network */
 
 const struct es_config_option es_auditor_options[] = {
-    {.name = "DATABASE",
-     .type = ES_CONFIG_TEXT,
-     .secret = true,
-     OPTION(database),
-     .help = "libpq connection string, as role eldersafe_auditor"},
+    ES_DATABASE_OPTION(struct es_auditor_config, "eldersafe_auditor"),
     {.name = "INTERVAL",
      .type = ES_CONFIG_INT,
      .unit = "s",

@@ -11,6 +11,7 @@
 struct sealing {
     const struct es_seal_policy *policy;
     struct es_arena *arena;
+    bool *damaged;
     struct es_sealed sealed;
 };
 
@@ -22,9 +23,10 @@ bool es_seal_due(const struct es_seal_policy *policy, const struct es_log_waitin
 
 /* Before the tree grows, its tiles must still give the root that was signed last: a tile that was
  * damaged since would otherwise be signed into a checkpoint that contradicts the one before, and
- * nobody could ever prove consistency again. Sealing stops until the tiles are repaired. */
+ * nobody could ever prove consistency again. Sealing stops until the tiles are repaired; that is
+ * said once, not in every round. */
 static enum es_db_result check_tiles(struct es_db *db, const struct es_tile_store *store,
-                                     int64_t size)
+                                     int64_t size, bool *damaged)
 {
     struct es_hash signed_root;
     struct es_hash tiles_root;
@@ -35,27 +37,29 @@ static enum es_db_result check_tiles(struct es_db *db, const struct es_tile_stor
     if (result != ES_DB_OK && result != ES_DB_NO_ROW) {
         return result;
     }
-    if (result == ES_DB_NO_ROW || es_tile_root(store, (uint64_t)size, &tiles_root) != ES_TILE_OK ||
-        memcmp(signed_root.bytes, tiles_root.bytes, sizeof(signed_root.bytes)) != 0) {
+    bool fits = result == ES_DB_OK &&
+                es_tile_root(store, (uint64_t)size, &tiles_root) == ES_TILE_OK &&
+                es_hash_equal(&signed_root, &tiles_root);
+    if (!fits && !*damaged) {
         es_log(ES_LOG_BROKEN, "ledger.log_damaged", es_f_int("size", size));
-        return ES_DB_BUG;
     }
-    return ES_DB_OK;
+    *damaged = !fits;
+    return fits ? ES_DB_OK : ES_DB_BUG;
 }
 
 /* The tiles in the database and the size in the log's row belong together: if they do not, somebody
  * else has written there, and going on would sign a wrong root. */
-static enum es_db_result grow_tree(struct es_db *db, struct es_arena *arena, int64_t size,
+static enum es_db_result grow_tree(struct es_db *db, const struct sealing *sealing, int64_t size,
                                    const struct es_hash *leaves, size_t count,
                                    struct es_hash *ret_root)
 {
     struct es_edge edge;
-    enum es_db_result result = es_edge_load(db, arena, (uint64_t)size, &edge);
+    enum es_db_result result = es_edge_load(db, sealing->arena, (uint64_t)size, &edge);
     if (result != ES_DB_OK) {
         return result;
     }
     struct es_tile_store store = es_edge_store(&edge);
-    result = check_tiles(db, &store, size);
+    result = check_tiles(db, &store, size, sealing->damaged);
     if (result != ES_DB_OK) {
         return result;
     }
@@ -107,7 +111,7 @@ static enum es_db_result seal_body(struct es_db *db, void *context)
     if (result != ES_DB_OK || count == 0) {
         return result;
     }
-    result = grow_tree(db, sealing->arena, size, leaves, count, &root);
+    result = grow_tree(db, sealing, size, leaves, count, &root);
     if (result == ES_DB_OK) {
         result = add_checkpoint(db, sealing, size, count, &root);
     }
@@ -118,9 +122,10 @@ static enum es_db_result seal_body(struct es_db *db, void *context)
 }
 
 enum es_db_result es_seal_leaves(struct es_db *db, struct es_arena *arena,
-                                 const struct es_seal_policy *policy, struct es_sealed *ret_sealed)
+                                 const struct es_seal_policy *policy, bool *damaged,
+                                 struct es_sealed *ret_sealed)
 {
-    struct sealing sealing = {.policy = policy, .arena = arena};
+    struct sealing sealing = {.policy = policy, .arena = arena, .damaged = damaged};
     enum es_db_result result = es_db_transaction(db, "seal", seal_body, &sealing);
     es_arena_reset(arena); /* a large batch leaves tens of megabytes */
     if (result == ES_DB_OK) {

@@ -21,6 +21,7 @@ struct es_sealer {
     struct es_publisher *publisher;
     struct es_seal_policy policy;
     bool alarmed;   /* the oldest leaf is too old, and that was said */
+    bool damaged;   /* the log's tiles are, and that was said */
     int file_error; /* the last one that was said; 0: none */
 };
 
@@ -69,7 +70,7 @@ static enum es_db_result seal_if_due(struct es_sealer *sealer, bool *ret_sealed)
         return ES_DB_OK;
     }
     int64_t started_us = es_clock_mono_us();
-    result = es_seal_leaves(sealer->db, sealer->arena, &sealer->policy, &sealed);
+    result = es_seal_leaves(sealer->db, sealer->arena, &sealer->policy, &sealer->damaged, &sealed);
     if (result == ES_DB_OK && sealed.checkpoint_id != 0) {
         tell_sealed(sealer, &sealed, es_clock_mono_us() - started_us);
         *ret_sealed = true;

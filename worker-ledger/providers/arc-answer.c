@@ -165,12 +165,6 @@ static struct es_sighting of_status(struct es_arena *arena, const char *text, co
     return sighting;
 }
 
-static bool is_about(const json_t *answer, const struct es_hash *txid)
-{
-    struct es_hash named;
-    return es_provider_json_id(answer, "txid", &named) && es_hash_equal(&named, txid);
-}
-
 static struct es_sighting read_failure(const json_t *answer, long http_status)
 {
     int64_t code = http_status;
@@ -196,7 +190,7 @@ struct es_sighting es_arc_read(struct es_arena *arena, const struct es_hash *txi
         return read_failure(answer, http_status);
     }
     const char *status = es_provider_json_text(answer, "txStatus");
-    if (status == NULL || !is_about(answer, txid)) {
+    if (status == NULL || !es_provider_json_is_id(answer, "txid", txid)) {
         return es_sighting_make(ES_SIGHT_UNCLEAR, "garbage");
     }
     return of_status(arena, status, answer);

@@ -26,7 +26,7 @@ static struct es_sighting ask(struct es_provider *provider, struct es_arena *are
     }
     struct es_sighting sighting =
         es_arc_read(arena, txid, answer.status, answer.body.data, answer.body.length);
-    sighting.retry_after_ms = answer.retry_after_s > 0 ? answer.retry_after_s * 1000 : 0;
+    es_provider_note_retry(&sighting, &answer);
     return sighting;
 }
 
@@ -62,8 +62,7 @@ static enum es_question policy(struct es_provider *provider, int64_t *ret_rate)
     char path[PATH_SIZE];
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
     (void)snprintf(path, sizeof(path), "%s/policy", prefix(provider));
-    struct es_provider_call call = {.method = "GET", .path = path};
-    if (es_provider_call(provider, &call, &answer) != ES_CLIENT_ANSWERED || answer.status != 200 ||
+    if (es_provider_get(provider, path, &answer) != ES_CLIENT_ANSWERED || answer.status != 200 ||
         !es_arc_read_policy(answer.body.data, answer.body.length, ret_rate)) {
         return ES_QUESTION_UNANSWERED;
     }

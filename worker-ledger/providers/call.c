@@ -1,5 +1,7 @@
 #include "worker-ledger/providers/internal.h"
 
+#define MS_PER_S 1000
+
 enum es_client_result es_provider_call(struct es_provider *provider,
                                        const struct es_provider_call *call,
                                        struct es_client_answer *ret_answer)
@@ -27,6 +29,32 @@ enum es_client_result es_provider_call(struct es_provider *provider,
         .body_length = call->body_length,
     };
     return es_client_call(provider->client, &request, ret_answer);
+}
+
+enum es_client_result es_provider_get(struct es_provider *provider, const char *path,
+                                      struct es_client_answer *ret_answer)
+{
+    const struct es_provider_call call = {.method = "GET", .path = path};
+    return es_provider_call(provider, &call, ret_answer);
+}
+
+enum es_client_result es_provider_post_json(struct es_provider *provider, const char *path,
+                                            const struct es_buf *body,
+                                            struct es_client_answer *ret_answer)
+{
+    const struct es_provider_call call = {
+        .method = "POST",
+        .path = path,
+        .content_type = "application/json",
+        .body = body->data,
+        .body_length = body->length,
+    };
+    return es_provider_call(provider, &call, ret_answer);
+}
+
+void es_provider_note_retry(struct es_sighting *sighting, const struct es_client_answer *answer)
+{
+    sighting->retry_after_ms = answer->retry_after_s > 0 ? answer->retry_after_s * MS_PER_S : 0;
 }
 
 struct es_sighting es_provider_no_answer(enum es_client_result result)

@@ -60,5 +60,15 @@ enum es_client_result es_provider_call(struct es_provider *provider,
                                        const struct es_provider_call *call,
                                        struct es_client_answer *ret_answer) ES_MUST_CHECK;
 
+/* The two calls that most questions are: GET PATH, and POST of BODY, which is JSON, to PATH. */
+enum es_client_result es_provider_get(struct es_provider *provider, const char *path,
+                                      struct es_client_answer *ret_answer) ES_MUST_CHECK;
+enum es_client_result es_provider_post_json(struct es_provider *provider, const char *path,
+                                            const struct es_buf *body,
+                                            struct es_client_answer *ret_answer) ES_MUST_CHECK;
+
 /* What a call that brought no answer says about a transaction. */
 struct es_sighting es_provider_no_answer(enum es_client_result result);
+
+/* Put into SIGHTING when ANSWER wants to be asked again, if it says so. */
+void es_provider_note_retry(struct es_sighting *sighting, const struct es_client_answer *answer);

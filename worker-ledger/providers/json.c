@@ -1,8 +1,8 @@
 #include "worker-ledger/providers/json.h"
 
 #include "common/base/buf.h"
+#include "worker-ledger/chain/bump.h"
 #include "worker-ledger/chain/hash256.h"
-#include "worker-ledger/chain/tx.h"
 
 #include <string.h>
 
@@ -100,6 +100,47 @@ bool es_provider_json_id(const json_t *object, const char *key, struct es_hash *
 {
     const char *text = es_provider_json_text(object, key);
     return text != NULL && es_hash256_parse(text, ret_id);
+}
+
+bool es_provider_json_is_id(const json_t *object, const char *key, const struct es_hash *id)
+{
+    struct es_hash named;
+    return es_provider_json_id(object, key, &named) && es_hash_equal(&named, id);
+}
+
+bool es_provider_json_height(const json_t *object, const char *key, int64_t *ret_height)
+{
+    int64_t height = 0;
+    if (!es_provider_json_int(object, key, &height) || height < 0 || height > ES_BUMP_HEIGHT_MAX) {
+        return false;
+    }
+    *ret_height = height;
+    return true;
+}
+
+bool es_provider_json_outpoint(const json_t *object, const char *txid_key, const char *vout_key,
+                               struct es_outpoint *ret_outpoint)
+{
+    struct es_outpoint outpoint;
+    int64_t vout = 0;
+    if (!es_provider_json_id(object, txid_key, &outpoint.txid) ||
+        !es_provider_json_int(object, vout_key, &vout) || vout < 0 || vout > UINT32_MAX) {
+        return false;
+    }
+    outpoint.vout = (uint32_t)vout;
+    *ret_outpoint = outpoint;
+    return true;
+}
+
+bool es_provider_json_tip(const json_t *info, struct es_tip *ret_tip)
+{
+    struct es_tip tip;
+    if (!es_provider_json_id(info, "bestblockhash", &tip.hash) ||
+        !es_provider_json_height(info, "blocks", &tip.height)) {
+        return false;
+    }
+    *ret_tip = tip;
+    return true;
 }
 
 bool es_provider_json_bsv(const json_t *object, const char *key, int64_t *ret_satoshis)

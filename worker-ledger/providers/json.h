@@ -9,6 +9,8 @@
 
 #include "common/base/compiler.h"
 #include "common/tlog/hash.h"
+#include "worker-ledger/chain/tx.h"
+#include "worker-ledger/providers/answers.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -30,6 +32,20 @@ bool es_provider_json_id(const json_t *object, const char *key,
                          struct es_hash *ret_id) ES_MUST_CHECK;
 bool es_provider_json_bsv(const json_t *object, const char *key,
                           int64_t *ret_satoshis) ES_MUST_CHECK;
+
+/* True when member KEY of OBJECT is ID. */
+bool es_provider_json_is_id(const json_t *object, const char *key,
+                            const struct es_hash *id) ES_MUST_CHECK;
+
+/* Member KEY of OBJECT as the height of a block; members TXID_KEY and VOUT_KEY as an output. False
+ * when they are none. */
+bool es_provider_json_height(const json_t *object, const char *key,
+                             int64_t *ret_height) ES_MUST_CHECK;
+bool es_provider_json_outpoint(const json_t *object, const char *txid_key, const char *vout_key,
+                               struct es_outpoint *ret_outpoint) ES_MUST_CHECK;
+
+/* The best block in INFO, what a node's getblockchaininfo yields and WhatsOnChain passes on. */
+bool es_provider_json_tip(const json_t *info, struct es_tip *ret_tip) ES_MUST_CHECK;
 
 /* "0.00012345" or "3" BSV as satoshis; false for anything else, and above 21 million BSV. */
 bool es_bsv_parse(const char *text, int64_t *ret_satoshis) ES_MUST_CHECK;

@@ -1,7 +1,6 @@
 #include "worker-ledger/providers/node-answer.h"
 
 #include "common/base/text.h"
-#include "worker-ledger/chain/bump.h"
 #include "worker-ledger/chain/hash256.h"
 #include "worker-ledger/providers/json.h"
 #include "worker-ledger/providers/tsc.h"
@@ -135,7 +134,6 @@ struct es_sighting es_node_read_submit(const struct es_hash *txid, long http_sta
 struct es_sighting es_node_read_status(const struct es_hash *txid, long http_status,
                                        const void *body, size_t length)
 {
-    struct es_hash named;
     ES_CLEANUP(reply_done) struct reply reply = reply_read(http_status, body, length);
     if (!reply.valid) {
         return http_status == HTTP_OK ? es_sighting_make(ES_SIGHT_UNCLEAR, "garbage")
@@ -147,19 +145,10 @@ struct es_sighting es_node_read_status(const struct es_hash *txid, long http_sta
     if (reply.code != 0) {
         return unclear_code(reply.code, reply.message);
     }
-    if (!es_provider_json_id(reply.result, "txid", &named) || !es_hash_equal(&named, txid)) {
+    if (!es_provider_json_is_id(reply.result, "txid", txid)) {
         return es_sighting_make(ES_SIGHT_UNCLEAR, "garbage");
     }
-    const char *block = es_provider_json_text(reply.result, "blockhash");
-    if (block == NULL) {
-        return es_sighting_make(ES_SIGHT_SEEN, "seen");
-    }
-    struct es_sighting sighting = es_sighting_make(ES_SIGHT_MINED, "mined");
-    if (!es_hash256_parse(block, &sighting.block_hash)) {
-        return es_sighting_make(ES_SIGHT_UNCLEAR, "mined_without_block");
-    }
-    sighting.has_block = true;
-    return sighting;
+    return es_sighting_in_block(es_provider_json_text(reply.result, "blockhash"));
 }
 
 /* ABSENT for the errors with which a node says that it has no such thing. */
@@ -223,22 +212,13 @@ enum es_question es_node_read_header(long http_status, const void *body, size_t 
     return ES_QUESTION_ANSWERED;
 }
 
-static bool read_height(const json_t *result, const char *key, int64_t *ret_height)
-{
-    int64_t height = 0;
-    if (!es_provider_json_int(result, key, &height) || height < 0 || height > ES_BUMP_HEIGHT_MAX) {
-        return false;
-    }
-    *ret_height = height;
-    return true;
-}
-
 enum es_question es_node_read_height(long http_status, const void *body, size_t length,
                                      int64_t *ret_height)
 {
     ES_CLEANUP(reply_done) struct reply reply = reply_read(http_status, body, length);
     enum es_question question = question_of(&reply);
-    if (question == ES_QUESTION_ANSWERED && !read_height(reply.result, "height", ret_height)) {
+    if (question == ES_QUESTION_ANSWERED &&
+        !es_provider_json_height(reply.result, "height", ret_height)) {
         return ES_QUESTION_UNANSWERED;
     }
     return question;
@@ -248,28 +228,20 @@ enum es_question es_node_read_tip(long http_status, const void *body, size_t len
                                   struct es_tip *ret_tip)
 {
     ES_CLEANUP(reply_done) struct reply reply = reply_read(http_status, body, length);
-    struct es_tip tip;
-    if (question_of(&reply) != ES_QUESTION_ANSWERED ||
-        !es_provider_json_id(reply.result, "bestblockhash", &tip.hash) ||
-        !read_height(reply.result, "blocks", &tip.height)) {
-        return ES_QUESTION_UNANSWERED;
-    }
-    *ret_tip = tip;
-    return ES_QUESTION_ANSWERED;
+    bool answered =
+        question_of(&reply) == ES_QUESTION_ANSWERED && es_provider_json_tip(reply.result, ret_tip);
+    return answered ? ES_QUESTION_ANSWERED : ES_QUESTION_UNANSWERED;
 }
 
 static bool read_unspent(const json_t *item, struct es_unspent *ret_unspent)
 {
-    int64_t vout = 0;
     int64_t confirmations = 0;
     struct es_unspent unspent = {.confirmed = false};
-    if (!es_provider_json_id(item, "txid", &unspent.outpoint.txid) ||
-        !es_provider_json_int(item, "vout", &vout) || vout < 0 || vout > UINT32_MAX ||
+    if (!es_provider_json_outpoint(item, "txid", "vout", &unspent.outpoint) ||
         !es_provider_json_bsv(item, "amount", &unspent.satoshis) || unspent.satoshis == 0 ||
         !es_provider_json_int(item, "confirmations", &confirmations)) {
         return false;
     }
-    unspent.outpoint.vout = (uint32_t)vout;
     unspent.confirmed = confirmations > 0;
     *ret_unspent = unspent;
     return true;

@@ -19,14 +19,7 @@ static enum es_client_result rpc(struct es_provider *provider, const char *metho
                   method);
     es_buf_add_str(&body, params);
     es_buf_add_str(&body, "]}");
-    struct es_provider_call call = {
-        .method = "POST",
-        .path = "",
-        .content_type = "application/json",
-        .body = body.data,
-        .body_length = body.length,
-    };
-    return es_provider_call(provider, &call, ret_answer);
+    return es_provider_post_json(provider, "", &body, ret_answer);
 }
 
 static struct es_sighting submit(struct es_provider *provider, struct es_arena *arena,

@@ -1,5 +1,7 @@
 #include "worker-ledger/providers/sighting.h"
 
+#include "worker-ledger/chain/hash256.h"
+
 #include <stdio.h>
 
 #define HTTP_UNAUTHORIZED      401
@@ -49,6 +51,19 @@ struct es_sighting es_sighting_of_http(long status)
     struct es_sighting sighting =
         es_sighting_make(did_nothing ? ES_SIGHT_BUSY : ES_SIGHT_UNCLEAR, "");
     (void)snprintf(sighting.reason, sizeof(sighting.reason), "http_%ld", status);
+    return sighting;
+}
+
+struct es_sighting es_sighting_in_block(const char *block)
+{
+    if (block == NULL) {
+        return es_sighting_make(ES_SIGHT_SEEN, "seen");
+    }
+    struct es_sighting sighting = es_sighting_make(ES_SIGHT_MINED, "mined");
+    if (!es_hash256_parse(block, &sighting.block_hash)) {
+        return es_sighting_make(ES_SIGHT_UNCLEAR, "mined_without_block");
+    }
+    sighting.has_block = true;
     return sighting;
 }
 

@@ -65,6 +65,10 @@ struct es_sighting es_sighting_refused(enum es_refusal refusal);
  * done for a stranger), everything else is UNCLEAR. */
 struct es_sighting es_sighting_of_http(long status);
 
+/* A transaction that a provider knows, in the block that it names: MINED; without one (NULL): SEEN.
+ * A name that is none is UNCLEAR. */
+struct es_sighting es_sighting_in_block(const char *block);
+
 /* Keep what is printable of LENGTH bytes of TEXT as the detail. */
 void es_sighting_set_detail(struct es_sighting *sighting, const void *text, size_t length);
 

@@ -23,10 +23,9 @@ static bool read_nodes(struct es_arena *arena, const json_t *nodes, struct es_ts
 bool es_tsc_read(struct es_arena *arena, const json_t *proof, const struct es_hash *txid,
                  struct es_tsc_proof *ret_proof)
 {
-    struct es_hash named;
     int64_t index = 0;
     struct es_tsc_proof read;
-    if (!es_provider_json_id(proof, "txOrId", &named) || !es_hash_equal(&named, txid) ||
+    if (!es_provider_json_is_id(proof, "txOrId", txid) ||
         !es_provider_json_id(proof, "target", &read.block_hash) ||
         !es_provider_json_int(proof, "index", &index) || index < 0 ||
         !read_nodes(arena, json_object_get(proof, "nodes"), &read)) {

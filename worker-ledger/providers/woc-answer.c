@@ -2,7 +2,6 @@
 
 #include "common/base/buf.h"
 #include "common/base/text.h"
-#include "worker-ledger/chain/bump.h"
 #include "worker-ledger/chain/hash256.h"
 #include "worker-ledger/providers/json.h"
 #include "worker-ledger/providers/tsc.h"
@@ -17,6 +16,12 @@
 #define HTTP_SERVER_ERROR      500
 #define ID_DIGITS              (2 * ES_HASH_SIZE)
 #define BITS_DIGITS            8
+
+/* What a success says; NULL otherwise. */
+static json_t *parse(long http_status, const void *body, size_t length)
+{
+    return http_status == HTTP_OK ? es_provider_json(body, length) : NULL;
+}
 
 /* The id as bare or as JSON text, with or without a line end. */
 static bool is_id(const char *text, size_t length, const struct es_hash *txid)
@@ -61,7 +66,6 @@ struct es_sighting es_woc_read_submit(const struct es_hash *txid, long http_stat
 struct es_sighting es_woc_read_status(const struct es_hash *txid, long http_status,
                                       const void *body, size_t length)
 {
-    struct es_hash named;
     if (http_status == HTTP_NOT_FOUND) {
         return es_sighting_make(ES_SIGHT_UNKNOWN, "unknown");
     }
@@ -69,19 +73,12 @@ struct es_sighting es_woc_read_status(const struct es_hash *txid, long http_stat
         return es_sighting_of_http(http_status);
     }
     ES_CLEANUP(es_provider_json_free_p) json_t *answer = es_provider_json(body, length);
-    if (!es_provider_json_id(answer, "txid", &named) || !es_hash_equal(&named, txid)) {
+    if (!es_provider_json_is_id(answer, "txid", txid)) {
         return es_sighting_make(ES_SIGHT_UNCLEAR, "garbage");
     }
     const char *block = es_provider_json_text(answer, "blockhash");
-    if (block == NULL || block[0] == '\0') {
-        return es_sighting_make(ES_SIGHT_SEEN, "seen");
-    }
-    struct es_sighting sighting = es_sighting_make(ES_SIGHT_MINED, "mined");
-    if (!es_hash256_parse(block, &sighting.block_hash)) {
-        return es_sighting_make(ES_SIGHT_UNCLEAR, "mined_without_block");
-    }
-    sighting.has_block = true;
-    return sighting;
+    bool is_in_block = block != NULL && block[0] != '\0';
+    return es_sighting_in_block(is_in_block ? block : NULL);
 }
 
 enum es_question es_woc_read_proof(struct es_arena *arena, const struct es_hash *txid,
@@ -91,8 +88,7 @@ enum es_question es_woc_read_proof(struct es_arena *arena, const struct es_hash 
     if (http_status == HTTP_NOT_FOUND) {
         return ES_QUESTION_ABSENT;
     }
-    ES_CLEANUP(es_provider_json_free_p)
-    json_t *answer = http_status == HTTP_OK ? es_provider_json(body, length) : NULL;
+    ES_CLEANUP(es_provider_json_free_p) json_t *answer = parse(http_status, body, length);
     if (json_is_null(answer) || (json_is_array(answer) && json_array_size(answer) == 0)) {
         return ES_QUESTION_ABSENT;
     }
@@ -156,19 +152,15 @@ enum es_question es_woc_read_header(long http_status, const void *body, size_t l
     if (http_status == HTTP_NOT_FOUND) {
         return ES_QUESTION_ABSENT;
     }
-    ES_CLEANUP(es_provider_json_free_p)
-    json_t *answer = http_status == HTTP_OK ? es_provider_json(body, length) : NULL;
+    ES_CLEANUP(es_provider_json_free_p) json_t *answer = parse(http_status, body, length);
     ES_CLEANUP(es_buf_done) struct es_buf raw = ES_BUF_INIT;
     struct es_block_header header;
-    struct es_hash named;
-    if (!es_provider_json_id(answer, "hash", &named) ||
-        !es_provider_json_int(answer, "height", &header.height) || header.height < 0 ||
-        header.height > ES_BUMP_HEIGHT_MAX || !write_header(answer, &raw)) {
+    if (!es_provider_json_height(answer, "height", &header.height) || !write_header(answer, &raw)) {
         return ES_QUESTION_UNANSWERED;
     }
     memcpy(header.raw, raw.data, ES_HEADER_SIZE);
     header.hash = es_header_hash(header.raw);
-    if (!es_hash_equal(&header.hash, &named)) {
+    if (!es_provider_json_is_id(answer, "hash", &header.hash)) {
         return ES_QUESTION_UNANSWERED;
     }
     *ret_header = header;
@@ -178,30 +170,19 @@ enum es_question es_woc_read_header(long http_status, const void *body, size_t l
 enum es_question es_woc_read_tip(long http_status, const void *body, size_t length,
                                  struct es_tip *ret_tip)
 {
-    ES_CLEANUP(es_provider_json_free_p)
-    json_t *answer = http_status == HTTP_OK ? es_provider_json(body, length) : NULL;
-    struct es_tip tip;
-    if (!es_provider_json_id(answer, "bestblockhash", &tip.hash) ||
-        !es_provider_json_int(answer, "blocks", &tip.height) || tip.height < 0 ||
-        tip.height > ES_BUMP_HEIGHT_MAX) {
-        return ES_QUESTION_UNANSWERED;
-    }
-    *ret_tip = tip;
-    return ES_QUESTION_ANSWERED;
+    ES_CLEANUP(es_provider_json_free_p) json_t *answer = parse(http_status, body, length);
+    return es_provider_json_tip(answer, ret_tip) ? ES_QUESTION_ANSWERED : ES_QUESTION_UNANSWERED;
 }
 
 static bool read_unspent(const json_t *item, struct es_unspent *ret_unspent)
 {
-    int64_t vout = 0;
     int64_t height = 0;
     struct es_unspent unspent = {.confirmed = false};
-    if (!es_provider_json_id(item, "tx_hash", &unspent.outpoint.txid) ||
-        !es_provider_json_int(item, "tx_pos", &vout) || vout < 0 || vout > UINT32_MAX ||
+    if (!es_provider_json_outpoint(item, "tx_hash", "tx_pos", &unspent.outpoint) ||
         !es_provider_json_int(item, "value", &unspent.satoshis) || unspent.satoshis <= 0 ||
         unspent.satoshis > (int64_t)ES_TX_SATOSHIS_MAX) {
         return false;
     }
-    unspent.outpoint.vout = (uint32_t)vout;
     unspent.confirmed = es_provider_json_int(item, "height", &height) && height > 0;
     *ret_unspent = unspent;
     return true;
@@ -210,8 +191,7 @@ static bool read_unspent(const json_t *item, struct es_unspent *ret_unspent)
 enum es_question es_woc_read_unspent(struct es_arena *arena, long http_status, const void *body,
                                      size_t length, struct es_unspent_list *ret_list)
 {
-    ES_CLEANUP(es_provider_json_free_p)
-    json_t *answer = http_status == HTTP_OK ? es_provider_json(body, length) : NULL;
+    ES_CLEANUP(es_provider_json_free_p) json_t *answer = parse(http_status, body, length);
     const json_t *result = json_object_get(answer, "result");
     size_t count = json_array_size(result);
     if (!json_is_array(result) || count > ES_UNSPENT_MAX) {
@@ -241,8 +221,7 @@ enum es_question es_woc_read_spent(long http_status, const void *body, size_t le
         *ret_spent = false;
         return ES_QUESTION_ANSWERED;
     }
-    ES_CLEANUP(es_provider_json_free_p)
-    json_t *answer = http_status == HTTP_OK ? es_provider_json(body, length) : NULL;
+    ES_CLEANUP(es_provider_json_free_p) json_t *answer = parse(http_status, body, length);
     if (!es_provider_json_id(answer, "txid", &spender)) {
         return ES_QUESTION_UNANSWERED;
     }

@@ -9,18 +9,6 @@
 
 #define PATH_SIZE 160
 
-static enum es_client_result get(struct es_provider *provider, const char *path,
-                                 struct es_client_answer *ret_answer)
-{
-    struct es_provider_call call = {.method = "GET", .path = path};
-    return es_provider_call(provider, &call, ret_answer);
-}
-
-static void set_retry_after(struct es_sighting *sighting, const struct es_client_answer *answer)
-{
-    sighting->retry_after_ms = answer->retry_after_s > 0 ? answer->retry_after_s * 1000 : 0;
-}
-
 static struct es_sighting submit(struct es_provider *provider, struct es_arena *arena,
                                  const struct es_payload *payload)
 {
@@ -30,20 +18,13 @@ static struct es_sighting submit(struct es_provider *provider, struct es_arena *
     es_buf_add_str(&body, "{\"txhex\":\"");
     es_buf_add_hex(&body, payload->raw, payload->raw_length);
     es_buf_add_str(&body, "\"}");
-    struct es_provider_call call = {
-        .method = "POST",
-        .path = "/tx/raw",
-        .content_type = "application/json",
-        .body = body.data,
-        .body_length = body.length,
-    };
-    enum es_client_result result = es_provider_call(provider, &call, &answer);
+    enum es_client_result result = es_provider_post_json(provider, "/tx/raw", &body, &answer);
     if (result != ES_CLIENT_ANSWERED) {
         return es_provider_no_answer(result);
     }
     struct es_sighting sighting =
         es_woc_read_submit(&payload->txid, answer.status, answer.body.data, answer.body.length);
-    set_retry_after(&sighting, &answer);
+    es_provider_note_retry(&sighting, &answer);
     return sighting;
 }
 
@@ -56,13 +37,13 @@ static struct es_sighting status(struct es_provider *provider, struct es_arena *
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
     es_hash256_format(txid, id);
     (void)snprintf(path, sizeof(path), "/tx/hash/%s", id);
-    enum es_client_result result = get(provider, path, &answer);
+    enum es_client_result result = es_provider_get(provider, path, &answer);
     if (result != ES_CLIENT_ANSWERED) {
         return es_provider_no_answer(result);
     }
     struct es_sighting sighting =
         es_woc_read_status(txid, answer.status, answer.body.data, answer.body.length);
-    set_retry_after(&sighting, &answer);
+    es_provider_note_retry(&sighting, &answer);
     return sighting;
 }
 
@@ -74,7 +55,7 @@ static enum es_question proof(struct es_provider *provider, struct es_arena *are
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
     es_hash256_format(txid, id);
     (void)snprintf(path, sizeof(path), "/tx/%s/proof/tsc", id);
-    if (get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
+    if (es_provider_get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
         return ES_QUESTION_UNANSWERED;
     }
     return es_woc_read_proof(arena, txid, answer.status, answer.body.data, answer.body.length,
@@ -87,7 +68,7 @@ static enum es_question header(struct es_provider *provider, const char *block,
     char path[PATH_SIZE];
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
     (void)snprintf(path, sizeof(path), "/block/%s/header", block);
-    if (get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
+    if (es_provider_get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
         return ES_QUESTION_UNANSWERED;
     }
     return es_woc_read_header(answer.status, answer.body.data, answer.body.length, ret_header);
@@ -129,7 +110,7 @@ static enum es_question header_by_height(struct es_provider *provider, int64_t h
 static enum es_question tip(struct es_provider *provider, struct es_tip *ret_tip)
 {
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
-    if (get(provider, "/chain/info", &answer) != ES_CLIENT_ANSWERED) {
+    if (es_provider_get(provider, "/chain/info", &answer) != ES_CLIENT_ANSWERED) {
         return ES_QUESTION_UNANSWERED;
     }
     return es_woc_read_tip(answer.status, answer.body.data, answer.body.length, ret_tip);
@@ -141,7 +122,7 @@ static enum es_question unspent(struct es_provider *provider, struct es_arena *a
     char path[PATH_SIZE];
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
     (void)snprintf(path, sizeof(path), "/address/%s/unspent/all", provider->config.address);
-    if (get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
+    if (es_provider_get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
         return ES_QUESTION_UNANSWERED;
     }
     return es_woc_read_unspent(arena, answer.status, answer.body.data, answer.body.length,
@@ -156,7 +137,7 @@ static enum es_question spent(struct es_provider *provider, const struct es_outp
     ES_CLEANUP(es_client_answer_done) struct es_client_answer answer = {.status = 0};
     es_hash256_format(&outpoint->txid, id);
     (void)snprintf(path, sizeof(path), "/tx/%s/%" PRIu32 "/spent", id, outpoint->vout);
-    if (get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
+    if (es_provider_get(provider, path, &answer) != ES_CLIENT_ANSWERED) {
         return ES_QUESTION_UNANSWERED;
     }
     return es_woc_read_spent(answer.status, answer.body.data, answer.body.length, ret_spent);

@@ -6,6 +6,7 @@
  */
 #include "common/base/arena.h"
 #include "common/base/buf.h"
+#include "common/base/version.h"
 #include "worker-ledger/verify/input.h"
 #include "worker-ledger/verify/options.h"
 #include "worker-ledger/verify/verify.h"
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION_TEXT "eldersafe-verify 1.0.0 (receipt version 1)"
+#define VERSION_TEXT "eldersafe-verify " ES_VERSION " (receipt version 1)"
 
 /* Also in the help text: part of the interface. */
 enum exit_status {

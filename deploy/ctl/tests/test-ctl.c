@@ -17,9 +17,12 @@ struct values {
     bool flag;
 };
 
-/* ARGV[0] is the command's name. */
-static enum es_ctl_parsed parse(struct values *values, char **argv)
+#define GOES_ON (-1)
+
+/* ARGV[0] is the command's name. GOES_ON, or what the command would end with. */
+static int parse(struct values *values, char **argv)
 {
+    enum es_exit status = ES_EXIT_FAILED;
     int argc = 0;
     while (argv[argc] != NULL) {
         argc++;
@@ -30,7 +33,8 @@ static enum es_ctl_parsed parse(struct values *values, char **argv)
         {"--text", "TEXT", "", &values->text, NULL},
         {"--flag", NULL, "", NULL, &values->flag},
     };
-    return es_ctl_options(&command, options, ES_ARRAY_LEN(options), argc, argv);
+    bool goes_on = es_ctl_parse(&command, options, ES_ARRAY_LEN(options), argc, argv, &status);
+    return goes_on ? GOES_ON : (int)status;
 }
 
 #define PARSE(values, ...) parse((values), (char *[]){(char[]){"command"}, __VA_ARGS__, NULL})
@@ -42,7 +46,7 @@ static void arguments_and_options_come_in_any_order(void **state)
     struct values values = {0};
     assert_int_equal(PARSE(&values, ARGUMENT("--text"), ARGUMENT("t"), ARGUMENT("one"),
                            ARGUMENT("--flag"), ARGUMENT("two")),
-                     ES_CTL_GO_ON);
+                     GOES_ON);
     assert_string_equal(values.first, "one");
     assert_string_equal(values.second, "two");
     assert_string_equal(values.text, "t");
@@ -53,7 +57,7 @@ static void a_value_may_stand_behind_an_equals_sign(void **state)
 {
     (void)state;
     struct values values = {0};
-    assert_int_equal(PARSE(&values, ARGUMENT("--text=a=b")), ES_CTL_GO_ON);
+    assert_int_equal(PARSE(&values, ARGUMENT("--text=a=b")), GOES_ON);
     assert_string_equal(values.text, "a=b");
     assert_null(values.first);
 }
@@ -62,11 +66,18 @@ static void what_nobody_knows_is_refused(void **state)
 {
     (void)state;
     struct values values = {0};
-    assert_int_equal(PARSE(&values, ARGUMENT("--other")), ES_CTL_WRONG);
-    assert_int_equal(PARSE(&values, ARGUMENT("--texts=x")), ES_CTL_WRONG);
-    assert_int_equal(PARSE(&values, ARGUMENT("--text")), ES_CTL_WRONG);
-    assert_int_equal(PARSE(&values, ARGUMENT("--flag=yes")), ES_CTL_WRONG);
-    assert_int_equal(PARSE(&values, ARGUMENT("1"), ARGUMENT("2"), ARGUMENT("3")), ES_CTL_WRONG);
+    assert_int_equal(PARSE(&values, ARGUMENT("--other")), ES_EXIT_USAGE);
+    assert_int_equal(PARSE(&values, ARGUMENT("--texts=x")), ES_EXIT_USAGE);
+    assert_int_equal(PARSE(&values, ARGUMENT("--text")), ES_EXIT_USAGE);
+    assert_int_equal(PARSE(&values, ARGUMENT("--flag=yes")), ES_EXIT_USAGE);
+    assert_int_equal(PARSE(&values, ARGUMENT("1"), ARGUMENT("2"), ARGUMENT("3")), ES_EXIT_USAGE);
+}
+
+static void help_ends_the_command_well(void **state)
+{
+    (void)state;
+    struct values values = {0};
+    assert_int_equal(PARSE(&values, ARGUMENT("one"), ARGUMENT("--help")), ES_EXIT_OK);
 }
 
 static void numbers_are_checked_against_their_range(void **state)
@@ -141,6 +152,7 @@ int main(void)
         cmocka_unit_test(arguments_and_options_come_in_any_order),
         cmocka_unit_test(a_value_may_stand_behind_an_equals_sign),
         cmocka_unit_test(what_nobody_knows_is_refused),
+        cmocka_unit_test(help_ends_the_command_well),
         cmocka_unit_test(numbers_are_checked_against_their_range),
         cmocka_unit_test(a_setting_is_the_option_else_the_environment),
         cmocka_unit_test(the_actor_names_the_operator),

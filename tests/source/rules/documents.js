@@ -4,8 +4,9 @@ import { matchesOf, problem } from './problem.js';
 
 // Folders whose parts each have a README of their own; elsewhere the one of the folder covers all.
 const FOLDERS_OF_FOLDERS = /^(common|deploy|tests)\/[^/]+$/;
-// A row of an option table, up to its closing brace: {.name = "LISTEN", .type = ES_CONFIG_ADDRESS, …}.
-const OPTION = /\{\s*\.name = "([A-Z][A-Z0-9_]*)",\s*\.type = ES_CONFIG_[^}]*\}/g;
+// A row of an option table, up to its closing brace: {.name = "LISTEN", .type = ES_CONFIG_ADDRESS, …}. Rows that
+// several processes share are macros: their lines end in backslashes.
+const OPTION = /\{[\s\\]*\.name = "([A-Z][A-Z0-9_]*)",[\s\\]*\.type = ES_CONFIG_[^}]*\}/g;
 const MAY_READ_ENVIRONMENT = /^(common\/daemon|deploy\/ctl|tests)\/|\/tests\//;
 const CONFIGURED = /\bELDERSAFE_([A-Z][A-Z0-9_]*)=/g;
 
@@ -28,7 +29,7 @@ export const documentRules = [
     name: 'options-explained',
     check: (tree) =>
       optionTables(tree)
-        .filter(({ row }) => !/\.help =\s+"[^"]{8,}/.test(row))
+        .filter(({ row }) => !/\.help =[\s\\]+"[^"]{8,}/.test(row))
         .map(({ file, name, offset }) =>
           problem(file, file.lineAt(offset), `the option ${name} has no help text`),
         ),

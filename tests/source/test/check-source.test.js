@@ -218,8 +218,9 @@ const SAMPLES = [
     },
     ['deploy/systemd/core.env:2'],
     {
-      'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\n',
+      'deploy/systemd/core.env': 'ELDERSAFE_LISTEN=x\nELDERSAFE_REDIS=x\n',
       'a.c': '{.name = "LISTEN",\n .type = ES_CONFIG_TEXT}\n',
+      'a.h': '#define REDIS_OPTION \\\n { \\\n .name = "REDIS", \\\n .type = ES_CONFIG_ADDRESS}\n',
     },
   ],
   [
