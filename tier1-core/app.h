@@ -20,6 +20,8 @@ struct es_endpoint;
 struct es_relay;
 struct housekeeping;
 struct lanes;
+struct outage;
+struct probe;
 struct revocations;
 
 struct app {
@@ -40,6 +42,7 @@ struct app {
     struct es_metrics *metrics;
     struct es_health *health;
     struct probe *probe;
+    struct outage *outage;
 
     /* threads */
     struct lanes *lanes;

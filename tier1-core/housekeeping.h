@@ -1,6 +1,6 @@
 /*
- * Regular jobs: partitions of core.signals made ahead, what has ended removed. At start and every
- * hour; several core processes may do them at once.
+ * Regular jobs: partitions of core.signals made ahead, what has ended removed, all of it. At start
+ * and every hour; several core processes may do them at once.
  */
 #pragma once
 

@@ -3,8 +3,9 @@
  * member pages; the only process that holds the token-signing key.
  *
  * Threads: event threads of the HTTP server (requests, tokens), signal lanes (group commit),
- * executor threads (everything else), and one each for revocations, the outbox relay, the probe and
- * housekeeping. The steps below are the whole start-up order; they stop in reverse.
+ * executor threads (everything else), and one each for revocations, the outbox relay, the word to
+ * the ledger, the probe, outages and housekeeping. The steps below are the whole start-up order;
+ * they stop in reverse.
  */
 #include "common/base/random.h"
 #include "common/bus/relay.h"
@@ -16,12 +17,14 @@
 #include "tier1-core/keys.h"
 #include "tier1-core/lanes/lanes.h"
 #include "tier1-core/metrics.h"
+#include "tier1-core/outage.h"
 #include "tier1-core/probe.h"
 #include "tier1-core/revocations.h"
 #include "tier1-core/routes.h"
 
 #define LIMITER_ENTRIES 262144 /* 4 MiB: several times the keys of a busy 10 s window */
 #define ALIVE_LIMIT_MS  10000
+#define MS_PER_S        1000
 #define LISTEN_NAME     "core"
 
 static enum es_exit start_keys(void *app, struct es_buf *error)
@@ -43,12 +46,14 @@ static enum es_exit start_shared(void *app_, struct es_buf *error)
     app->token_cache = es_token_cache_new((size_t)app->config.token_cache);
     app->limiter = es_limiter_new(LIMITER_ENTRIES);
     app->metrics = es_metrics_new(core_metrics, CORE_METRIC_COUNT);
+    app->outage = outage_start(app);
     return ES_EXIT_OK;
 }
 
 static void stop_shared(void *app_)
 {
     struct app *app = app_;
+    app->outage = outage_stop(app->outage);
     app->metrics = es_metrics_free(app->metrics);
     app->limiter = es_limiter_free(app->limiter);
     app->token_cache = es_token_cache_free(app->token_cache);
@@ -184,8 +189,17 @@ static void stop_probe(void *app_)
 static bool is_alive(void *app_)
 {
     const struct app *app = app_;
-    return lanes_alive(app->lanes, ALIVE_LIMIT_MS) &&
+    return lanes_alive(app->lanes, ALIVE_LIMIT_MS) && es_relay_alive(app->relay) &&
            es_http_server_alive(app->server, app->config.request_timeout_ms + ALIVE_LIMIT_MS);
+}
+
+static void refresh_outbox(const struct app *app)
+{
+    struct es_relay_status relay = es_relay_status(app->relay);
+    es_metric_set(app->metrics, METRIC_RELAY_LEADING, relay.leading);
+    es_metric_set(app->metrics, METRIC_OUTBOX_UNPUBLISHED, relay.unpublished);
+    es_metric_set(app->metrics, METRIC_OUTBOX_OLDEST, relay.oldest_ms / MS_PER_S);
+    es_metric_set(app->metrics, METRIC_OUTBOX_PUBLISHED, relay.published);
 }
 
 /* Gauges are read when somebody looks. */
@@ -198,6 +212,7 @@ static void refresh_gauges(void *app_)
     es_metric_set(app->metrics, METRIC_QUEUE_REFUSALS, (int64_t)counts.queue_refusals);
     es_metric_set(app->metrics, METRIC_FRAMING_REFUSALS, (int64_t)counts.framing_refusals);
     es_metric_set(app->metrics, METRIC_LANE_WAITING, lanes_waiting(app->lanes));
+    refresh_outbox(app);
 }
 
 static enum es_exit start_endpoint(void *app_, struct es_buf *error)

@@ -83,4 +83,17 @@ const struct es_metric core_metrics[CORE_METRIC_COUNT] = {
     [METRIC_FRAMING_REFUSALS] = {.name = "framing_refusals",
                                  .type = ES_METRIC_GAUGE,
                                  .help = "Requests refused for their framing, since start."},
+    [METRIC_RELAY_LEADING] = {.name = "relay_leading",
+                              .type = ES_METRIC_GAUGE,
+                              .help = "Whether this process is the one that publishes the outbox. "
+                                      "The figures about the outbox are 0 in all others."},
+    [METRIC_OUTBOX_UNPUBLISHED] = {.name = "outbox_unpublished_events",
+                                   .type = ES_METRIC_GAUGE,
+                                   .help = "Events that wait in the outbox, at most 100000."},
+    [METRIC_OUTBOX_OLDEST] = {.name = "outbox_oldest_seconds",
+                              .type = ES_METRIC_GAUGE,
+                              .help = "Age of the oldest of them."},
+    [METRIC_OUTBOX_PUBLISHED] = {.name = "outbox_published_events",
+                                 .type = ES_METRIC_GAUGE,
+                                 .help = "Events published by this process, since start."},
 };

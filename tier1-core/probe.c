@@ -1,10 +1,12 @@
 #include "tier1-core/probe.h"
 
 #include "common/base/mem.h"
+#include "common/daemon/daemon.h"
 #include "common/daemon/ticker.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/maintenance.h"
+#include "tier1-core/outage.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,7 +25,11 @@ struct probe {
 static bool probe_database(void *context)
 {
     struct probe *probe = context;
-    return es_db_run(probe->db, &maintenance_ping_statement, NULL) == ES_DB_OK;
+    bool up = es_db_run(probe->db, &maintenance_ping_statement, NULL) == ES_DB_OK;
+    if (up) {
+        outage_end(probe->app->outage);
+    }
+    return up;
 }
 
 static bool probe_redis(void *context)
@@ -43,7 +49,7 @@ static bool watch(void *context)
     struct probe *probe = context;
     bool ready = es_health_ready(probe->app->health);
     bool was_ready = atomic_exchange(&probe->ready, ready);
-    if (ready != was_ready) {
+    if (ready != was_ready && !es_daemon_stopping()) { /* then it is no change of health */
         es_log(ready ? ES_LOG_INFO : ES_LOG_WARN, "health.changed", es_f_bool("ready", ready));
     }
     return false;

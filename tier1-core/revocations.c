@@ -15,8 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STREAM              "eldersafe:revoked"
-#define POLL_US             (5 * ES_US_PER_S)
+#define STREAM    "eldersafe:revoked"
+#define POLL_US   (5 * ES_US_PER_S)
+#define REREAD_US (600 * ES_US_PER_S)
+#define PAGE      10000
+/* How long an expired token stays: its own check refuses it, unless this machine's clock ran ahead
+ * and was put back. */
+#define KEEP_EXPIRED_S      3600
 #define BLOCK_MS            "1000"
 #define BLOCKING_TIMEOUT_MS 2000
 #define SLEEP_US            (200 * 1000)
@@ -24,12 +29,16 @@
 
 struct revocations {
     struct app *app;
-    pthread_rwlock_t lock; /* guards set */
+    pthread_mutex_t writing; /* held by who changes the set; before LOCK */
+    pthread_rwlock_t lock;   /* guards set */
     struct hash_set *set;
     struct es_db *db; /* the thread's; the first read uses it before there is a thread */
     struct es_redis *redis;
     pthread_t thread;
-    bool stale; /* the thread's: the last reading failed */
+    /* the thread's */
+    int64_t settled_id; /* everything up to it was read */
+    int64_t reread_us;  /* monotonic: when all is read again; 0: at once */
+    bool stale;         /* the last reading failed */
     atomic_bool stopping;
 };
 
@@ -40,18 +49,42 @@ void token_hash(const unsigned char token_id[16], unsigned char ret_hash[TOKEN_H
     memcpy(ret_hash, digest, TOKEN_HASH_SIZE);
 }
 
-static void add(struct revocations *revocations, const unsigned char *hash)
+static void tell_count(struct revocations *revocations, size_t count)
 {
-    pthread_rwlock_wrlock(&revocations->lock);
-    hash_set_add(revocations->set, hash);
-    size_t count = hash_set_count(revocations->set);
-    pthread_rwlock_unlock(&revocations->lock);
     es_metric_set(revocations->app->metrics, METRIC_REVOKED_TOKENS, (int64_t)count);
 }
 
-static void add_from_database(void *context, const unsigned char *hash)
+static void add(struct revocations *revocations, const unsigned char *hash, int64_t expires_us)
 {
-    add(context, hash);
+    int64_t until_s = expires_us / ES_US_PER_S;
+    pthread_mutex_lock(&revocations->writing);
+    pthread_rwlock_wrlock(&revocations->lock);
+    hash_set_add(revocations->set, hash, until_s > 0 ? until_s : 1);
+    size_t count = hash_set_count(revocations->set);
+    pthread_rwlock_unlock(&revocations->lock);
+    tell_count(revocations, count);
+    pthread_mutex_unlock(&revocations->writing);
+}
+
+/* Let go of what has expired. Requests look the set up meanwhile: nobody else changes it, so it is
+ * copied without their lock, and they wait for the exchange of a pointer. */
+static void drop_expired(struct revocations *revocations)
+{
+    int64_t now_s = es_clock_now_us() / ES_US_PER_S;
+    pthread_mutex_lock(&revocations->writing);
+    struct hash_set *live = hash_set_live(revocations->set, now_s - KEEP_EXPIRED_S);
+    tell_count(revocations, hash_set_count(live));
+    pthread_rwlock_wrlock(&revocations->lock);
+    struct hash_set *old = revocations->set;
+    revocations->set = live;
+    pthread_rwlock_unlock(&revocations->lock);
+    pthread_mutex_unlock(&revocations->writing);
+    hash_set_free(old);
+}
+
+static void add_from_database(void *context, const struct session_revocation *revocation)
+{
+    add(context, revocation->token_hash, revocation->expires_us);
 }
 
 bool revocations_has(struct revocations *revocations, const unsigned char hash[TOKEN_HASH_SIZE])
@@ -71,9 +104,9 @@ size_t revocations_count(struct revocations *revocations)
 }
 
 void revocations_add(struct revocations *revocations, struct es_redis *redis,
-                     const unsigned char hash[TOKEN_HASH_SIZE])
+                     const unsigned char hash[TOKEN_HASH_SIZE], int64_t expires_us)
 {
-    add(revocations, hash);
+    add(revocations, hash, expires_us);
     if (redis != NULL) {
         redisReply *reply = es_redis_commandf(redis, "XADD %s MAXLEN ~ %s * h %b", STREAM,
                                               STREAM_KEEPS, hash, (size_t)TOKEN_HASH_SIZE);
@@ -81,12 +114,43 @@ void revocations_add(struct revocations *revocations, struct es_redis *redis,
     }
 }
 
+/* Take in every revocation after AFTER_ID. */
+static enum es_db_result read_after(struct revocations *revocations, int64_t after_id)
+{
+    enum es_db_result result = ES_DB_OK;
+    size_t count = PAGE;
+    while (result == ES_DB_OK && count == PAGE && !atomic_load(&revocations->stopping)) {
+        result = sessions_each_revocation(revocations->db, after_id, PAGE, add_from_database,
+                                          revocations, &count, &after_id);
+    }
+    return result;
+}
+
+/* What is settled is asked first: what is read afterwards holds all of it. */
+static enum es_db_result read_new(struct revocations *revocations)
+{
+    bool all = es_clock_mono_us() >= revocations->reread_us;
+    int64_t settled_id = 0;
+    enum es_db_result result = sessions_settled_revocation(revocations->db, &settled_id);
+    if (result == ES_DB_OK) {
+        result = read_after(revocations, all ? 0 : revocations->settled_id);
+    }
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    revocations->settled_id = settled_id;
+    if (all) {
+        drop_expired(revocations);
+        revocations->reread_us = es_clock_mono_us() + REREAD_US;
+    }
+    return ES_DB_OK;
+}
+
 /* Read what was revoked. Says so once when it cannot, and once when it can again: meanwhile a
  * token revoked elsewhere is still let in here. */
 static void refresh(struct revocations *revocations)
 {
-    enum es_db_result result =
-        sessions_each_revocation(revocations->db, add_from_database, revocations);
+    enum es_db_result result = read_new(revocations);
     bool failed = result != ES_DB_OK;
     if (failed && !revocations->stale) {
         es_log(ES_LOG_WARN, "revocations.stale", es_f_text("database", es_db_result_name(result)));
@@ -134,22 +198,29 @@ static struct es_redis *blocking_redis(const struct app *app)
     return config.address != NULL ? es_redis_new(&config) : NULL;
 }
 
+static struct revocations *revocations_free(struct revocations *revocations)
+{
+    es_redis_free(revocations->redis);
+    es_db_free(revocations->db);
+    hash_set_free(revocations->set);
+    pthread_rwlock_destroy(&revocations->lock);
+    pthread_mutex_destroy(&revocations->writing);
+    free(revocations);
+    return NULL;
+}
+
 struct revocations *revocations_start(struct app *app, struct es_buf *error)
 {
     struct revocations *revocations = ES_NEW(struct revocations);
     revocations->app = app;
     revocations->set = hash_set_new();
     revocations->db = app_db_new(app, false);
+    pthread_mutex_init(&revocations->writing, NULL);
     pthread_rwlock_init(&revocations->lock, NULL);
-    enum es_db_result result =
-        sessions_each_revocation(revocations->db, add_from_database, revocations);
+    enum es_db_result result = read_new(revocations);
     if (result != ES_DB_OK) {
         es_buf_printf(error, "the revoked tokens cannot be read: %s\n", es_db_result_name(result));
-        es_db_free(revocations->db);
-        hash_set_free(revocations->set);
-        pthread_rwlock_destroy(&revocations->lock);
-        free(revocations);
-        return NULL;
+        return revocations_free(revocations);
     }
     revocations->redis = blocking_redis(app);
     if (pthread_create(&revocations->thread, NULL, watch, revocations) != 0) {
@@ -165,10 +236,5 @@ struct revocations *revocations_stop(struct revocations *revocations)
     }
     atomic_store(&revocations->stopping, true);
     pthread_join(revocations->thread, NULL);
-    es_redis_free(revocations->redis);
-    es_db_free(revocations->db);
-    hash_set_free(revocations->set);
-    pthread_rwlock_destroy(&revocations->lock);
-    free(revocations);
-    return NULL;
+    return revocations_free(revocations);
 }

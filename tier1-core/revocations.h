@@ -2,9 +2,11 @@
  * The set of tokens that are refused although their time is not over, in memory.
  *
  * PostgreSQL holds the truth (core.revocations); a thread of this module reads what is new every
- * 5 seconds and at once when another process says so on the Redis stream eldersafe:revoked. A
- * token revoked by this process is in the set before its logout is answered. Look-ups are for
- * every request: a read lock and one probe.
+ * 5 seconds and at once when another process says so on the Redis stream eldersafe:revoked. New is
+ * what lies behind the id below which nothing can appear any more, so rows that were committed late
+ * are not passed by. Every 10 minutes everything is read again, a page at a time, and what has
+ * expired leaves the memory. A token revoked by this process is in the set before its logout is
+ * answered. Look-ups are for every request: a read lock and one probe.
  */
 #pragma once
 
@@ -34,6 +36,7 @@ bool revocations_has(struct revocations *revocations,
                      const unsigned char hash[TOKEN_HASH_SIZE]) ES_MUST_CHECK;
 size_t revocations_count(struct revocations *revocations);
 
-/* After the revocation was committed: refuse the token here from now on, and tell the others. */
+/* After the revocation was committed: refuse the token, which ends at EXPIRES_US, here from now on,
+ * and tell the others. */
 void revocations_add(struct revocations *revocations, struct es_redis *redis,
-                     const unsigned char hash[TOKEN_HASH_SIZE]);
+                     const unsigned char hash[TOKEN_HASH_SIZE], int64_t expires_us);

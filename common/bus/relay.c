@@ -327,13 +327,14 @@ struct es_relay *es_relay_stop(struct es_relay *relay)
 
 struct es_relay_status es_relay_status(const struct es_relay *relay)
 {
+    bool leading = atomic_load(&relay->leading);
     return (struct es_relay_status){
-        .leading = atomic_load(&relay->leading),
+        .leading = leading,
         .redis_up = atomic_load(&relay->redis_up),
         .database_up = atomic_load(&relay->database_up),
         .published = atomic_load(&relay->published),
-        .unpublished = atomic_load(&relay->unpublished),
-        .oldest_ms = atomic_load(&relay->oldest_ms),
+        .unpublished = leading ? atomic_load(&relay->unpublished) : 0,
+        .oldest_ms = leading ? atomic_load(&relay->oldest_ms) : 0,
     };
 }
 

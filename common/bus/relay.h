@@ -38,7 +38,8 @@ struct es_relay_config {
     struct es_redis_config redis; /* address NULL: no Redis, nobody is told */
 };
 
-/* Where a relay stands. The figures about the outbox are the leader's, at most 5 s old. */
+/* Where a relay stands. The figures about the outbox are the leader's, at most 5 s old, and 0 when
+ * this one does not lead. */
 struct es_relay_status {
     bool leading;
     bool redis_up;

@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-/* A key is remembered for a day; a request that died frees it after a minute, longer than any
- * request may run. */
+/* A key is remembered for a day; a request that died frees it when its lease is over. */
 const struct es_db_statement idempotency_claim_statement = {
     .name = "idempotency_claim",
-    .params = "xxx",
+    .params = "xxxi",
     .sql = "INSERT INTO core.idempotency AS i (caller, key_hash, fingerprint, state, expires_at,"
            "  lease_until)"
-           " VALUES ($1, $2, $3, 'running', now() + interval '1 day', now() + interval '1 minute')"
+           " VALUES ($1, $2, $3, 'running', now() + interval '1 day',"
+           "  now() + make_interval(secs => $4::bigint))"
            " ON CONFLICT (caller, key_hash) DO UPDATE SET fingerprint = excluded.fingerprint,"
            "  state = 'running', status = NULL, content_type = NULL, body = NULL,"
            "  expires_at = excluded.expires_at, lease_until = excluded.lease_until"
@@ -52,15 +52,15 @@ static void read_found(const struct es_db_rows *rows, const unsigned char *finge
 }
 
 enum es_db_result idempotency_begin(struct es_db *db, const struct idempotency_key *key,
-                                    const unsigned char *fingerprint, struct es_arena *arena,
-                                    enum idempotency_found *ret_found,
+                                    const unsigned char *fingerprint, int64_t lease_s,
+                                    struct es_arena *arena, enum idempotency_found *ret_found,
                                     struct idempotency_answer *ret_answer)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *claimed = NULL;
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *found = NULL;
     enum es_db_result result = es_db_one(db, &idempotency_claim_statement, &claimed, key->caller,
                                          (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32,
-                                         fingerprint, (size_t)32);
+                                         fingerprint, (size_t)32, lease_s);
     if (result == ES_DB_OK) {
         *ret_found = IDEMPOTENCY_CLAIMED;
         return ES_DB_OK;

@@ -28,10 +28,11 @@ struct idempotency_answer {
     size_t length;
 };
 
-/* Claim KEY for a request with FINGERPRINT (32 bytes), or find its answer (in ARENA). */
+/* Claim KEY for a request with FINGERPRINT (32 bytes), or find its answer (in ARENA). Should the
+ * request die, the key is free again after LEASE_S, which must be longer than it may run. */
 enum es_db_result idempotency_begin(struct es_db *db, const struct idempotency_key *key,
-                                    const unsigned char *fingerprint, struct es_arena *arena,
-                                    enum idempotency_found *ret_found,
+                                    const unsigned char *fingerprint, int64_t lease_s,
+                                    struct es_arena *arena, enum idempotency_found *ret_found,
                                     struct idempotency_answer *ret_answer) ES_MUST_CHECK;
 
 /* Keep the answer of a claimed key. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/db/db.h"
+#include "tier1-core/db/sessions.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,14 +25,17 @@ struct login_new {
  * caller can see tells whether it does. */
 enum es_db_result logins_begin(struct es_db *db, const struct login_new *login) ES_MUST_CHECK;
 
-/* Whom a finished sign-in signs in. */
+/* Whom a finished sign-in signs in, and the session that it began. */
 struct login_member {
     int64_t member_id;
     unsigned char public_id[16];
+    int64_t session_id;
 };
 
-/* Use the link's token, once. ES_DB_NO_ROW when it is unknown, used or expired. */
+/* Use the link's token, once, and insert SESSION with its audit row: both or neither. ES_DB_NO_ROW
+ * when the token is unknown, used or expired. */
 enum es_db_result logins_finish_token(struct es_db *db, const unsigned char *token_hash,
+                                      const struct session_new *session,
                                       struct login_member *ret_member) ES_MUST_CHECK;
 
 /* Count a try of a code for the sign-in begun in this browser. ES_DB_NO_ROW when there is none, or
@@ -40,8 +44,9 @@ enum es_db_result logins_try_code(struct es_db *db, const unsigned char *browser
                                   int64_t *ret_login_id,
                                   unsigned char ret_code_hash[32]) ES_MUST_CHECK;
 
-/* Use that sign-in after its code was right, once. */
+/* The same with that sign-in after its code was right. */
 enum es_db_result logins_finish_code(struct es_db *db, int64_t login_id,
+                                     const struct session_new *session,
                                      struct login_member *ret_member) ES_MUST_CHECK;
 
 extern const struct es_db_statement logins_begin_statement, logins_finish_token_statement,

@@ -26,6 +26,7 @@ const struct es_db_statement *const core_statements[] = {
     &sessions_of_statement,
     &sessions_end_statement,
     &sessions_end_token_statement,
+    &sessions_settled_statement,
     &sessions_revocations_statement,
     &idempotency_claim_statement,
     &idempotency_find_statement,

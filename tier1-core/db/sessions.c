@@ -14,14 +14,14 @@ const struct es_db_statement sessions_add_statement = {
            ") SELECT session_id FROM added",
 };
 
-enum es_db_result sessions_add(struct es_db *db, const struct session_new *session,
-                               int64_t *ret_session_id)
+enum es_db_result sessions_add(struct es_db *db, int64_t member_id,
+                               const struct session_new *session, int64_t *ret_session_id)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
-        es_db_one(db, &sessions_add_statement, &rows, session->member_id, session->token_hash,
-                  (size_t)16, session->scope, session->label, session->expires_us,
-                  session->audit_event, session->actor, session->request_id);
+        es_db_one(db, &sessions_add_statement, &rows, member_id, session->token_hash, (size_t)16,
+                  session->scope, session->label, session->expires_us, session->audit_event,
+                  session->actor, session->request_id);
     if (result == ES_DB_OK) {
         *ret_session_id = es_db_i64(rows, 0, "session_id");
     }
@@ -78,20 +78,27 @@ const struct es_db_statement sessions_end_statement = {
            " INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"
            " SELECT $1, 'logout', $3, $4, jsonb_build_object('session', session_id::text)"
            " FROM ended"
-           ") SELECT token_hash FROM ended",
+           ") SELECT token_hash, expires_at FROM ended",
 };
+
+static void read_revocation(const struct es_db_rows *rows, size_t row,
+                            struct session_revocation *ret_revocation)
+{
+    size_t length = 0;
+    const void *hash = es_db_bytea(rows, row, "token_hash", &length);
+    memcpy(ret_revocation->token_hash, hash, sizeof(ret_revocation->token_hash));
+    ret_revocation->expires_us = es_db_time_us(rows, row, "expires_at");
+}
 
 enum es_db_result sessions_end(struct es_db *db, int64_t member_id, int64_t session_id,
                                const char *actor, const unsigned char *request_id,
-                               unsigned char ret_hash[16])
+                               struct session_revocation *ret_revocation)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
         es_db_one(db, &sessions_end_statement, &rows, member_id, session_id, actor, request_id);
     if (result == ES_DB_OK) {
-        size_t length = 0;
-        const void *hash = es_db_bytea(rows, 0, "token_hash", &length);
-        memcpy(ret_hash, hash, 16);
+        read_revocation(rows, 0, ret_revocation);
     }
     return result;
 }
@@ -118,20 +125,50 @@ enum es_db_result sessions_end_token(struct es_db *db, const struct session_end 
                      (size_t)16, end->expires_us, end->actor, end->request_id);
 }
 
-const struct es_db_statement sessions_revocations_statement = {
-    .name = "sessions_revocations",
+/* Who took a smaller id took it earlier, and none of our transactions lives for a minute. */
+const struct es_db_statement sessions_settled_statement = {
+    .name = "sessions_settled",
     .params = "",
-    .sql = "SELECT token_hash FROM core.revocations WHERE expires_at > now()",
+    .sql = "SELECT coalesce((SELECT revocation_id FROM core.revocations"
+           "  WHERE revoked_at < now() - interval '1 minute'"
+           "  ORDER BY revocation_id DESC LIMIT 1), 0) AS settled",
 };
 
-enum es_db_result sessions_each_revocation(
-    struct es_db *db, void (*each)(void *context, const unsigned char *token_hash), void *context)
+enum es_db_result sessions_settled_revocation(struct es_db *db, int64_t *ret_id)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
-    enum es_db_result result = es_db_run(db, &sessions_revocations_statement, &rows);
-    for (size_t i = 0; result == ES_DB_OK && i < es_db_row_count(rows); i++) {
-        size_t length = 0;
-        each(context, es_db_bytea(rows, i, "token_hash", &length));
+    enum es_db_result result = es_db_one(db, &sessions_settled_statement, &rows);
+    if (result == ES_DB_OK) {
+        *ret_id = es_db_i64(rows, 0, "settled");
     }
     return result;
+}
+
+const struct es_db_statement sessions_revocations_statement = {
+    .name = "sessions_revocations",
+    .params = "in",
+    .sql = "SELECT revocation_id, token_hash, expires_at FROM core.revocations"
+           " WHERE revocation_id > $1 AND expires_at > now() ORDER BY revocation_id LIMIT $2",
+};
+
+enum es_db_result
+sessions_each_revocation(struct es_db *db, int64_t after_id, int32_t limit,
+                         void (*each)(void *context, const struct session_revocation *revocation),
+                         void *context, size_t *ret_count, int64_t *ret_last_id)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    enum es_db_result result =
+        es_db_run(db, &sessions_revocations_statement, &rows, after_id, limit);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    size_t count = es_db_row_count(rows);
+    for (size_t i = 0; i < count; i++) {
+        struct session_revocation revocation;
+        read_revocation(rows, i, &revocation);
+        each(context, &revocation);
+    }
+    *ret_count = count;
+    *ret_last_id = count > 0 ? es_db_i64(rows, count - 1, "revocation_id") : after_id;
+    return ES_DB_OK;
 }

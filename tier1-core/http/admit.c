@@ -4,6 +4,7 @@
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/hooks.h"
 #include "tier1-core/lanes/lanes.h"
+#include "tier1-core/outage.h"
 #include "tier1-core/routes.h"
 
 #include <inttypes.h>
@@ -25,11 +26,22 @@ static bool may_call(struct es_request *request, unsigned access, struct app *ap
     return true;
 }
 
+/* All but the public pages, which only show what they were asked with. */
+static bool needs_database(const struct es_route *route)
+{
+    return route->access != ACCESS_PUBLIC || strcmp(route->method, "GET") != 0;
+}
+
 bool admit(struct es_request *request, const struct es_route *route, void *app_, void *worker_)
 {
     struct app *app = app_;
     struct worker *worker = worker_;
     if (!may_call(request, route->access, app)) {
+        return false;
+    }
+    /* Who has waited behind a statement that ran into its deadline does not wait for another. */
+    if (needs_database(route) && outage_now(app->outage)) {
+        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
         return false;
     }
     if (route->rate == RATE_NONE) {

@@ -1,12 +1,15 @@
-/* After every answer: metrics, and a line in the log for what was slow or failed. */
+/* After every answer: metrics, and a line in the log for what was slow or failed; not for each 503:
+ * when the database is away or too many wait, there are thousands of them. */
 #include "common/base/clock.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/http/hooks.h"
 #include "tier1-core/metrics.h"
+#include "tier1-core/outage.h"
 #include "tier1-core/routes.h"
 
-#define SLOW_US (500 * ES_US_PER_MS)
+#define SLOW_US     (500 * ES_US_PER_MS)
+#define UNAVAILABLE 503
 
 static const size_t class_metrics[] = {METRIC_ANSWERS_2XX, METRIC_ANSWERS_3XX, METRIC_ANSWERS_4XX,
                                        METRIC_ANSWERS_5XX};
@@ -23,10 +26,14 @@ void count_request(const struct es_request *request, void *app_)
     }
     es_metric_observe(app->metrics, signal ? METRIC_SIGNAL_SECONDS : METRIC_REQUEST_SECONDS,
                       (double)took_us / (double)ES_US_PER_S);
+    int64_t unsaid = 0;
+    if (status == UNAVAILABLE && !outage_count_refusal(app->outage, &unsaid)) {
+        return;
+    }
     if (status >= 500 || took_us > SLOW_US) {
         es_log(ES_LOG_INFO, status >= 500 ? "request.failed" : "request.slow",
                es_f_text("request_id", es_request_id(request)),
                es_f_text("route", route != NULL ? route->path : ""), es_f_int("status", status),
-               es_f_ms("took", took_us));
+               es_f_ms("took", took_us), es_f_int("unsaid", unsaid));
     }
 }

@@ -1,10 +1,11 @@
 /* GET /api/auth/sessions: the member's live sessions and devices. */
-#include "common/http/problem.h"
+#include "common/http/server.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/sessions.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
+#include "tier1-core/http/unavailable.h"
 
 #include <string.h>
 
@@ -31,7 +32,7 @@ void get_auth_sessions(struct es_request *request, void *app, void *worker_)
     size_t count = 0;
     if (sessions_of(worker->db, caller->claims.member_id, es_request_arena(request), &rows,
                     &count) != ES_DB_OK) {
-        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
         return;
     }
     struct es_buf body = ES_BUF_INIT;

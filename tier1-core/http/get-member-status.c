@@ -7,6 +7,7 @@
 #include "tier1-core/db/members.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
+#include "tier1-core/http/unavailable.h"
 
 static void write_last_signal(struct es_json_writer *json, const struct member_status *status)
 {
@@ -53,9 +54,12 @@ void get_member_status(struct es_request *request, void *app_, void *worker_)
     struct member_status status;
     enum es_db_result result = members_status(worker->db, caller_of(request)->claims.member_id,
                                               es_request_arena(request), &status);
+    if (result == ES_DB_NO_ROW) {
+        es_respond_problem(request, ES_PROBLEM_FORBIDDEN, NULL);
+        return;
+    }
     if (result != ES_DB_OK) {
-        es_respond_problem(
-            request, result == ES_DB_NO_ROW ? ES_PROBLEM_FORBIDDEN : ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
         return;
     }
     const struct es_zone *zone = es_zones_get(app->zones, status.zone);

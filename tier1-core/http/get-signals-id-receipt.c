@@ -13,6 +13,7 @@
 #include "tier1-core/db/signals.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
+#include "tier1-core/http/unavailable.h"
 
 #include <string.h>
 
@@ -42,9 +43,12 @@ static bool read_signal(struct es_request *request, struct worker *worker, int64
         result = signals_event(worker->db, caller_of(request)->claims.member_id, *ret_signal_id,
                                es_request_arena(request), &receipt->event, &salt);
     }
+    if (result == ES_DB_NO_ROW) {
+        es_respond_problem(request, ES_PROBLEM_NOT_FOUND, NULL);
+        return false;
+    }
     if (result != ES_DB_OK) {
-        es_respond_problem(
-            request, result == ES_DB_NO_ROW ? ES_PROBLEM_NOT_FOUND : ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
         return false;
     }
     memcpy(receipt->salt, salt, sizeof(receipt->salt));
@@ -91,7 +95,7 @@ void get_signals_id_receipt(struct es_request *request, void *app, void *worker_
     }
     struct es_buf body = ES_BUF_INIT;
     if (result != ES_DB_OK) {
-        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
     } else if (es_bug_on(!es_receipt_write(&receipt, &body), "a receipt cannot be written")) {
         es_respond_problem(request, ES_PROBLEM_INTERNAL, NULL);
     } else {

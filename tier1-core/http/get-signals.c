@@ -6,6 +6,7 @@
 #include "tier1-core/db/signals.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
+#include "tier1-core/http/unavailable.h"
 
 #include <inttypes.h>
 
@@ -82,7 +83,7 @@ void get_signals(struct es_request *request, void *app, void *worker_)
     }
     if (signals_history(worker->db, caller_of(request)->claims.member_id, before_day, PAGE + 1,
                         es_request_arena(request), &rows, &count) != ES_DB_OK) {
-        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
         return;
     }
     answer(request, rows, count);

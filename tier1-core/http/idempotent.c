@@ -4,9 +4,20 @@
 #include "tier1-core/db/idempotency.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/hooks.h"
+#include "tier1-core/outage.h"
 
 #include <sodium.h>
 #include <string.h>
+
+/* A request is not begun when it is older than its time limit, and from then on its statements'
+ * deadlines add up to less than this. */
+#define LEASE_MARGIN_S 60
+#define MS_PER_S       1000
+
+static int64_t lease_s(const struct app *app)
+{
+    return app->config.request_timeout_ms / MS_PER_S + LEASE_MARGIN_S;
+}
 
 /* The caller's part of the key: the token, or the client's address where there is none, so that
  * one client cannot read another's answers by guessing keys. */
@@ -26,10 +37,10 @@ static void make_key(const struct es_request *request, const char *text,
 }
 
 enum es_idempotency_state begin_idempotent(struct es_request *request, const char *key,
-                                           const unsigned char fingerprint[32], void *app,
+                                           const unsigned char fingerprint[32], void *app_,
                                            void *worker_)
 {
-    (void)app;
+    struct app *app = app_;
     static const enum es_idempotency_state states[] = {
         [IDEMPOTENCY_CLAIMED] = ES_IDEMPOTENCY_NEW,
         [IDEMPOTENCY_BUSY] = ES_IDEMPOTENCY_RUNNING,
@@ -43,8 +54,9 @@ enum es_idempotency_state begin_idempotent(struct es_request *request, const cha
     struct idempotency_answer answer = {0};
     make_key(request, key, caller, key_hash);
     struct idempotency_key stored = {.caller = caller, .key_hash = key_hash};
-    if (idempotency_begin(worker->db, &stored, fingerprint, es_request_arena(request), &found,
-                          &answer) != ES_DB_OK) {
+    if (idempotency_begin(worker->db, &stored, fingerprint, lease_s(app), es_request_arena(request),
+                          &found, &answer) != ES_DB_OK) {
+        outage_notice(app->outage, worker->db);
         return ES_IDEMPOTENCY_UNAVAILABLE;
     }
     if (found == IDEMPOTENCY_DONE) {
@@ -55,11 +67,14 @@ enum es_idempotency_state begin_idempotent(struct es_request *request, const cha
     return states[found];
 }
 
-void finish_idempotent(struct es_request *request, const char *key, bool completed, void *app,
+void finish_idempotent(struct es_request *request, const char *key, bool completed, void *app_,
                        void *worker_)
 {
-    (void)app;
+    struct app *app = app_;
     struct worker *worker = worker_;
+    if (!completed && outage_now(app->outage)) {
+        return; /* the client has waited for one deadline already; the key's lease ends by itself */
+    }
     unsigned char caller[IDEMPOTENCY_CALLER_SIZE];
     unsigned char key_hash[32];
     make_key(request, key, caller, key_hash);
@@ -77,7 +92,8 @@ void finish_idempotent(struct es_request *request, const char *key, bool complet
     } else {
         result = idempotency_release(worker->db, &stored);
     }
-    if (result != ES_DB_OK) { /* the key's lease ends by itself */
+    if (result != ES_DB_OK) { /* again, its lease ends by itself */
+        outage_notice(app->outage, worker->db);
         es_log(ES_LOG_WARN, "idempotency.not_kept",
                es_f_text("database", es_db_result_name(result)));
     }

@@ -6,7 +6,6 @@
 #include "common/http/server.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
-#include "tier1-core/db/sessions.h"
 #include "tier1-core/http/caller.h"
 
 #include <sodium.h>
@@ -20,20 +19,36 @@ static const struct {
     [ES_SCOPE_SESSION] = {"session", "verify"},
 };
 
-static struct es_claims make_claims(const struct app *app, const struct issue_wish *wish)
+static struct es_claims make_claims(const struct app *app, enum es_scope scope)
 {
     int64_t now_s = es_clock_now_us() / ES_US_PER_S;
-    int64_t lifetime_s = wish->scope == ES_SCOPE_SESSION ? app->config.session_lifetime_s
-                                                         : app->config.device_lifetime_s;
+    int64_t lifetime_s =
+        scope == ES_SCOPE_SESSION ? app->config.session_lifetime_s : app->config.device_lifetime_s;
     struct es_claims claims = {
-        .member_id = wish->member_id,
-        .scope = wish->scope,
+        .scope = scope,
         .issued_at_s = now_s,
         .expires_at_s = now_s + lifetime_s,
     };
-    memcpy(claims.subject, wish->public_id, sizeof(claims.subject));
     es_random_bytes(claims.token_id, sizeof(claims.token_id));
     return claims;
+}
+
+void issue_draft(const struct es_request *request, const struct app *app, enum es_scope scope,
+                 const char *label, const char *actor, struct token_draft *ret_draft)
+{
+    struct token_draft *draft = ret_draft;
+    *draft = (struct token_draft){.claims = make_claims(app, scope), .actor = "member:"};
+    token_hash(draft->claims.token_id, draft->hash);
+    sodium_bin2hex(draft->actor + 7, sizeof(draft->actor) - 7, draft->hash, sizeof(draft->hash));
+    draft->session = (struct session_new){
+        .token_hash = draft->hash,
+        .scope = scopes[scope].name,
+        .label = label,
+        .expires_us = draft->claims.expires_at_s * ES_US_PER_S,
+        .audit_event = scopes[scope].audit_event,
+        .actor = actor != NULL ? actor : draft->actor,
+        .request_id = es_request_id_bytes(request),
+    };
 }
 
 static const char *sign(struct es_request *request, const struct app *app,
@@ -48,37 +63,20 @@ static const char *sign(struct es_request *request, const struct app *app,
     return token;
 }
 
-enum es_db_result issue_token(struct es_request *request, const struct app *app, struct es_db *db,
-                              const struct issue_wish *wish, struct issued_token *ret_issued)
+void issue_sign(struct es_request *request, const struct app *app, const struct token_draft *draft,
+                int64_t member_id, const unsigned char *public_id, int64_t session_id,
+                struct issued_token *ret_issued)
 {
-    struct es_claims claims = make_claims(app, wish);
-    unsigned char hash[TOKEN_HASH_SIZE];
-    char actor[8 + 2 * TOKEN_HASH_SIZE] = "member:";
-    int64_t session_id = 0;
-    token_hash(claims.token_id, hash);
-    sodium_bin2hex(actor + 7, sizeof(actor) - 7, hash, sizeof(hash));
-    enum es_db_result result = sessions_add(db,
-                                            &(struct session_new){
-                                                .member_id = wish->member_id,
-                                                .token_hash = hash,
-                                                .scope = scopes[wish->scope].name,
-                                                .label = wish->label,
-                                                .expires_us = claims.expires_at_s * ES_US_PER_S,
-                                                .audit_event = scopes[wish->scope].audit_event,
-                                                .actor = wish->actor != NULL ? wish->actor : actor,
-                                                .request_id = es_request_id_bytes(request),
-                                            },
-                                            &session_id);
-    if (result == ES_DB_OK) {
-        es_fault_point("core.after_session");
-        *ret_issued = (struct issued_token){
-            .token = sign(request, app, &claims),
-            .session_id = session_id,
-            .expires_us = claims.expires_at_s * ES_US_PER_S,
-            .scope = wish->scope,
-        };
-    }
-    return result;
+    struct es_claims claims = draft->claims;
+    es_fault_point("core.after_session");
+    claims.member_id = member_id;
+    memcpy(claims.subject, public_id, sizeof(claims.subject));
+    *ret_issued = (struct issued_token){
+        .token = sign(request, app, &claims),
+        .session_id = session_id,
+        .expires_us = claims.expires_at_s * ES_US_PER_S,
+        .scope = claims.scope,
+    };
 }
 
 void issue_respond(struct es_request *request, unsigned status, const struct issued_token *issued)

@@ -1,20 +1,24 @@
-/* Giving out a token: the session row and its audit entry first, then the signed text. */
+/*
+ * Giving out a token, in three steps: draft it, insert the session row and its audit entry (db/),
+ * sign. The row comes first, so that no token is good that its member cannot see and end.
+ */
 #pragma once
 
 #include "common/crypto/token.h"
-#include "common/db/db.h"
+#include "tier1-core/db/sessions.h"
+#include "tier1-core/revocations.h"
 
 #include <stdint.h>
 
 struct app;
 struct es_request;
 
-struct issue_wish {
-    int64_t member_id;
-    const unsigned char *public_id; /* 16 bytes */
-    enum es_scope scope;
-    const char *label;
-    const char *actor; /* NULL: the new token itself (a sign-in) */
+/* A token, but for whose it is. */
+struct token_draft {
+    struct es_claims claims;
+    unsigned char hash[TOKEN_HASH_SIZE];
+    char actor[8 + 2 * TOKEN_HASH_SIZE]; /* "member:" and the hash: a sign-in is its own actor */
+    struct session_new session;          /* refers to the other fields */
 };
 
 struct issued_token {
@@ -24,9 +28,14 @@ struct issued_token {
     enum es_scope scope;
 };
 
-enum es_db_result issue_token(struct es_request *request, const struct app *app, struct es_db *db,
-                              const struct issue_wish *wish,
-                              struct issued_token *ret_issued) ES_MUST_CHECK;
+/* ACTOR NULL: the new token itself. LABEL and ACTOR are not copied. */
+void issue_draft(const struct es_request *request, const struct app *app, enum es_scope scope,
+                 const char *label, const char *actor, struct token_draft *ret_draft);
+
+/* After DRAFT's session was committed for the member as SESSION_ID. PUBLIC_ID: 16 bytes. */
+void issue_sign(struct es_request *request, const struct app *app, const struct token_draft *draft,
+                int64_t member_id, const unsigned char *public_id, int64_t session_id,
+                struct issued_token *ret_issued);
 
 /* {"token":…,"token_type":"Bearer","scope":…,"session_id":…,"expires_at":…}, never cached. */
 void issue_respond(struct es_request *request, unsigned status, const struct issued_token *issued);

@@ -2,12 +2,13 @@
  * POST /api/auth/device {label?}: a token for this device that may only signal (N13): long-lived,
  * revocable, and worth nothing to a thief beyond saying "I'm here".
  */
-#include "common/http/problem.h"
+#include "common/http/server.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
 #include "tier1-core/http/issue.h"
+#include "tier1-core/http/unavailable.h"
 
 #define LABEL_MAX 64
 
@@ -16,7 +17,9 @@ void post_auth_device(struct es_request *request, void *app_, void *worker_)
     struct app *app = app_;
     struct worker *worker = worker_;
     const struct caller *caller = caller_of(request);
+    struct token_draft draft;
     struct issued_token issued;
+    int64_t session_id = 0;
     const char *label = "";
     const struct es_json_member members[] = {
         {.name = "label", .type = ES_JSON_TEXT, .min = 0, .max = LABEL_MAX, .target = &label},
@@ -26,18 +29,13 @@ void post_auth_device(struct es_request *request, void *app_, void *worker_)
     if (length > 0 && !es_request_read(request, members, ES_ARRAY_LEN(members))) {
         return;
     }
-    enum es_db_result result = issue_token(request, app, worker->db,
-                                           &(struct issue_wish){
-                                               .member_id = caller->claims.member_id,
-                                               .public_id = caller->claims.subject,
-                                               .scope = ES_SCOPE_SIGNAL,
-                                               .label = label,
-                                               .actor = caller->actor,
-                                           },
-                                           &issued);
-    if (result != ES_DB_OK) {
-        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+    issue_draft(request, app, ES_SCOPE_SIGNAL, label, caller->actor, &draft);
+    if (sessions_add(worker->db, caller->claims.member_id, &draft.session, &session_id) !=
+        ES_DB_OK) {
+        respond_unavailable(request, worker);
         return;
     }
+    issue_sign(request, app, &draft, caller->claims.member_id, caller->claims.subject, session_id,
+               &issued);
     issue_respond(request, 201, &issued);
 }

@@ -15,6 +15,7 @@
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
 #include "tier1-core/http/pages.h"
+#include "tier1-core/http/unavailable.h"
 #include "tier1-core/metrics.h"
 #include "tier1-core/routes.h"
 
@@ -164,7 +165,7 @@ void post_auth_login(struct es_request *request, void *app_, void *worker_)
     }
     login_make_secrets(&secrets);
     if (begin(request, app, worker, &identity, &secrets) != ES_DB_OK) {
-        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
     } else {
         es_fault_point("core.after_login");
         es_metric_add(app->metrics, METRIC_LOGINS_BEGUN, 1);

@@ -3,8 +3,10 @@
  *
  * The token comes from the link and works anywhere; the code works only in the browser where the
  * sign-in began, five tries (J4.2). Success gives a session: a bearer token for the API, and the
- * same as the cookie __Host-session for pages.
+ * same as the cookie __Host-session for pages. The link or code is used up in the transaction that
+ * writes the session: who is cut off before it may use it again.
  */
+#include "common/daemon/fault.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
@@ -14,6 +16,7 @@
 #include "tier1-core/http/handlers.h"
 #include "tier1-core/http/issue.h"
 #include "tier1-core/http/pages.h"
+#include "tier1-core/http/unavailable.h"
 #include "tier1-core/metrics.h"
 
 #include <sodium.h>
@@ -47,6 +50,7 @@ static bool read_proof(struct es_request *request, struct proof *ret_proof)
 
 static enum es_db_result finish_by_code(struct es_request *request, const struct app *app,
                                         struct es_db *db, const char *code,
+                                        const struct session_new *session,
                                         struct login_member *ret_member)
 {
     const char *browser = es_request_cookie(request, LOGIN_COOKIE);
@@ -66,18 +70,21 @@ static enum es_db_result finish_by_code(struct es_request *request, const struct
     if (sodium_memcmp(expected, given, sizeof(given)) != 0) {
         return ES_DB_NO_ROW;
     }
-    return logins_finish_code(db, login_id, ret_member);
+    es_fault_point("core.before_session");
+    return logins_finish_code(db, login_id, session, ret_member);
 }
 
 static enum es_db_result finish(struct es_request *request, const struct app *app, struct es_db *db,
-                                const struct proof *proof, struct login_member *ret_member)
+                                const struct proof *proof, const struct session_new *session,
+                                struct login_member *ret_member)
 {
     unsigned char hash[LOGIN_HASH_SIZE];
     if (proof->code != NULL) {
-        return finish_by_code(request, app, db, proof->code, ret_member);
+        return finish_by_code(request, app, db, proof->code, session, ret_member);
     }
     login_secret_hash(proof->token, hash);
-    return logins_finish_token(db, hash, ret_member);
+    es_fault_point("core.before_session");
+    return logins_finish_token(db, hash, session, ret_member);
 }
 
 static void answer(struct es_request *request, const struct app *app,
@@ -101,6 +108,7 @@ void post_auth_verify(struct es_request *request, void *app_, void *worker_)
     struct app *app = app_;
     struct worker *worker = worker_;
     struct proof proof = {0};
+    struct token_draft draft;
     struct login_member member;
     struct issued_token issued;
     if (!caller_same_site(request, app)) {
@@ -110,25 +118,18 @@ void post_auth_verify(struct es_request *request, void *app_, void *worker_)
     if (!read_proof(request, &proof)) {
         return;
     }
-    enum es_db_result result = finish(request, app, worker->db, &proof, &member);
+    issue_draft(request, app, ES_SCOPE_SESSION, "", NULL, &draft);
+    enum es_db_result result = finish(request, app, worker->db, &proof, &draft.session, &member);
     if (result == ES_DB_NO_ROW) {
         es_respond_problem(request, ES_PROBLEM_INVALID_CODE, INVALID);
         return;
     }
-    if (result == ES_DB_OK) {
-        result = issue_token(request, app, worker->db,
-                             &(struct issue_wish){
-                                 .member_id = member.member_id,
-                                 .public_id = member.public_id,
-                                 .scope = ES_SCOPE_SESSION,
-                                 .label = "",
-                             },
-                             &issued);
-    }
     if (result != ES_DB_OK) {
-        es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
+        respond_unavailable(request, worker);
         return;
     }
+    issue_sign(request, app, &draft, member.member_id, member.public_id, member.session_id,
+               &issued);
     es_metric_add(app->metrics, METRIC_LOGINS_FINISHED, 1);
     answer(request, app, &issued);
 }

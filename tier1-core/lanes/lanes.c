@@ -5,7 +5,9 @@
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/lanes/batch.h"
+#include "tier1-core/lanes/hint.h"
 #include "tier1-core/metrics.h"
+#include "tier1-core/outage.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -32,6 +34,7 @@ struct lane {
 
 struct lanes {
     struct app *app;
+    struct hint *hint;
     struct es_rate rate;
     size_t count;
     struct lane lane[];
@@ -107,7 +110,7 @@ static size_t take(struct lane *lane, struct lane_job **jobs, size_t last_count)
     return count;
 }
 
-static void count_batch(struct app *app, struct lane_job **jobs, size_t count)
+static void count_batch(struct lanes *lanes, struct lane_job **jobs, size_t count)
 {
     static const size_t metric_of[] = {
         [LANE_ACCEPTED] = METRIC_SIGNALS_ACCEPTED,
@@ -119,15 +122,18 @@ static void count_batch(struct app *app, struct lane_job **jobs, size_t count)
     for (size_t i = 0; i < count; i++) {
         verdicts[jobs[i]->verdict]++;
     }
-    for (size_t i = 0; i < ES_ARRAY_LEN(metric_of); i++) {
-        es_metric_add(app->metrics, metric_of[i], verdicts[i]);
+    if (verdicts[LANE_ACCEPTED] > 0) { /* repeats too: they cannot be told apart here */
+        hint_give(lanes->hint);
     }
-    es_metric_observe(app->metrics, METRIC_LANE_BATCH, (double)count);
+    for (size_t i = 0; i < ES_ARRAY_LEN(metric_of); i++) {
+        es_metric_add(lanes->app->metrics, metric_of[i], verdicts[i]);
+    }
+    es_metric_observe(lanes->app->metrics, METRIC_LANE_BATCH, (double)count);
 }
 
-static void finish(struct app *app, struct lane_job **jobs, size_t count)
+static void finish(struct lanes *lanes, struct lane_job **jobs, size_t count)
 {
-    count_batch(app, jobs, count);
+    count_batch(lanes, jobs, count);
     for (size_t i = 0; i < count; i++) {
         jobs[i]->done(jobs[i]);
     }
@@ -146,7 +152,7 @@ static void give_up_waiting(struct lane *lane, struct lane_job **jobs)
         for (size_t i = 0; i < count; i++) {
             jobs[i]->verdict = LANE_UNAVAILABLE;
         }
-        finish(lane->lanes->app, jobs, count);
+        finish(lane->lanes, jobs, count);
         left -= count < left ? count : left;
     }
 }
@@ -158,7 +164,10 @@ static void run_lane(struct lane *lane, const struct batch_tools *tools)
     while ((count = take(lane, jobs, count)) > 0) {
         atomic_store(&lane->busy_since_us, es_clock_mono_us());
         bool answered = batch_run(tools, jobs, count);
-        finish(lane->lanes->app, jobs, count);
+        if (!answered) { /* before anybody hears of it, so that it is in the log once */
+            outage_notice(lane->lanes->app->outage, tools->db);
+        }
+        finish(lane->lanes, jobs, count);
         if (!answered) {
             give_up_waiting(lane, jobs);
         }
@@ -208,6 +217,7 @@ struct lanes *lanes_start(struct app *app)
     size_t count = (size_t)app->config.signal_lanes;
     struct lanes *lanes = es_calloc(1, sizeof(*lanes) + count * sizeof(lanes->lane[0]));
     lanes->app = app;
+    lanes->hint = hint_start(app);
     lanes->count = count;
     lanes->rate = (struct es_rate){
         .name = "signal",
@@ -231,6 +241,9 @@ struct lanes *lanes_stop(struct lanes *lanes)
         pthread_join(lane->thread, NULL);
         pthread_cond_destroy(&lane->work);
         pthread_mutex_destroy(&lane->lock);
+    }
+    if (lanes != NULL) {
+        hint_stop(lanes->hint);
     }
     free(lanes);
     return NULL;

@@ -1,7 +1,8 @@
 /*
  * A lane's memory of its members: zone and reward account, which every signal needs and which
- * hardly ever change. Fixed size; an entry is believed for MEMBERS_TTL_S, so a changed zone takes
- * effect within that time. Belongs to one thread.
+ * hardly ever change. Fixed size; an entry is believed for MEMBERS_TTL_S, so a changed zone or the
+ * end of a membership takes effect within that time (at once where the member's tokens are
+ * revoked). Belongs to one thread.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMBERS_TTL_S 300
+#define MEMBERS_TTL_S 60
 
 struct es_zone;
 

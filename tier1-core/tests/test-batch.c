@@ -24,6 +24,7 @@
 #define NOON_US        (12 * 3600 * ES_US_PER_S)
 #define DAY_US         (24 * 3600 * ES_US_PER_S)
 #define MANY           64
+#define MINUTE_S       60
 #define COPENHAGEN     "Europe/Copenhagen"
 #define NEW_YORK       "America/New_York"
 #define UTC            "Etc/UTC"
@@ -300,6 +301,18 @@ static void more_new_members_than_the_lane_can_remember_are_all_written(void **s
     }
 }
 
+static void
+the_lane_asks_anew_for_a_member_after_a_minute_so_that_a_membership_can_end(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    struct lane_job job = job_of(member);
+    run(&job, 1);
+    int64_t now_s = es_clock_mono_us() / ES_US_PER_S;
+    assert_non_null(lane_members_get(tools.members, member, now_s));
+    assert_null(lane_members_get(tools.members, member, now_s + MINUTE_S)); /* learnt earlier */
+}
+
 /* --- set-up -------------------------------------------------------------------------------- */
 static int start(void **state)
 {
@@ -354,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_signal_the_database_refuses_takes_no_neighbour_with_it),
         cmocka_unit_test(E59_what_the_limit_refuses_and_who_is_unknown_stand_beside_the_accepted),
         cmocka_unit_test(more_new_members_than_the_lane_can_remember_are_all_written),
+        cmocka_unit_test(
+            the_lane_asks_anew_for_a_member_after_a_minute_so_that_a_membership_can_end),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

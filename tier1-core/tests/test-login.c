@@ -1,9 +1,8 @@
-/* Unit tests of domain/login (secrets and what the database gets of them), and of the two small
- * tables a core process keeps in memory: revoked tokens and a lane's members. */
+/* Unit tests of domain/login (secrets and what the database gets of them), and of a lane's memory
+ * of its members. */
 #include "common/base/random.h"
 #include "common/tests/unit.h"
 #include "tier1-core/domain/login.h"
-#include "tier1-core/hash-set.h"
 #include "tier1-core/lanes/members.h"
 
 #include <string.h>
@@ -61,26 +60,6 @@ static void J4_7_hashes_tell_nothing_and_a_code_is_bound_to_its_browser(void **s
     assert_memory_equal(hashes.code, elsewhere, LOGIN_HASH_SIZE);
 }
 
-static void hash_set_keeps_what_it_was_given(void **state)
-{
-    (void)state;
-    enum { KEYS = 5000 };
-    static unsigned char keys[KEYS][HASH_SET_KEY];
-    struct hash_set *set = hash_set_new();
-    es_random_bytes(keys, sizeof(keys));
-    for (size_t i = 0; i < KEYS; i++) {
-        memset(keys[i], 0, 7); /* crowd them, so that probing is exercised */
-        assert_false(hash_set_has(set, keys[i]));
-        hash_set_add(set, keys[i]);
-        hash_set_add(set, keys[i]);
-    }
-    for (size_t i = 0; i < KEYS; i++) {
-        assert_true(hash_set_has(set, keys[i]));
-    }
-    assert_int_equal(hash_set_count(set), KEYS);
-    hash_set_free(set);
-}
-
 static void lane_forgets_a_member_after_its_time_and_never_mixes_two_up(void **state)
 {
     (void)state;
@@ -114,7 +93,6 @@ int main(void)
         cmocka_unit_test(secrets_are_of_their_form_and_never_twice_the_same),
         cmocka_unit_test(malformed_secrets_are_refused),
         cmocka_unit_test(J4_7_hashes_tell_nothing_and_a_code_is_bound_to_its_browser),
-        cmocka_unit_test(hash_set_keeps_what_it_was_given),
         cmocka_unit_test(lane_forgets_a_member_after_its_time_and_never_mixes_two_up),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
