@@ -2,12 +2,13 @@
 
 #include "worker-ledger/chain/hash256.h"
 
+/* statement_timestamp(), so that the index bounds the search (E92). */
 const struct es_db_statement es_checkpoints_next_statement = {
     .name = "checkpoints_next",
     .params = "",
     .sql = "SELECT c.checkpoint_id, c.size, c.root"
            " FROM anchor.unanchored u JOIN anchor.checkpoints c USING (checkpoint_id)"
-           " WHERE u.next_at <= clock_timestamp() ORDER BY u.next_at, u.checkpoint_id LIMIT 1",
+           " WHERE u.next_at <= statement_timestamp() ORDER BY u.next_at, u.checkpoint_id LIMIT 1",
 };
 
 const struct es_db_statement es_checkpoints_signed_statement = {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+/* statement_timestamp() in the search: clock_timestamp() is volatile, so the index would only give
+ * the order, and a search that finds nothing due would walk over everything that is not (E92). */
 const struct es_db_statement es_transactions_claim_statement = {
     .name = "transactions_claim",
     .params = "i",
@@ -9,7 +11,7 @@ const struct es_db_statement es_transactions_claim_statement = {
         "UPDATE anchor.transactions t"
         " SET next_at = clock_timestamp() + $1 * interval '1 millisecond'"
         " WHERE t.transaction_id = (SELECT transaction_id FROM anchor.transactions"
-        "  WHERE next_at <= clock_timestamp() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        "  WHERE next_at <= statement_timestamp() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
         " RETURNING t.transaction_id, coalesce(t.checkpoint_id, 0) AS checkpoint_id, t.txid,"
         "  t.raw, t.fee, t.state, t.sends, t.failures,"
         "  (extract(epoch FROM clock_timestamp() - t.state_since) * 1000)::bigint AS in_state_ms,"
