@@ -91,9 +91,10 @@ const SQL_CHECKS = [
   [
     'a balance is the sum of its transfers',
     `
-    SELECT a.account_id, a.balance FROM pay.accounts a WHERE a.balance <>
-        (SELECT coalesce(sum(amount), 0) FROM pay.transfers WHERE credit_account = a.account_id)
-      - (SELECT coalesce(sum(amount), 0) FROM pay.transfers WHERE debit_account = a.account_id)`,
+    SELECT a.account_id, a.balance FROM pay.accounts a
+    LEFT JOIN (SELECT credit_account AS account_id, sum(amount) AS amount FROM pay.transfers GROUP BY 1) received USING (account_id)
+    LEFT JOIN (SELECT debit_account AS account_id, sum(amount) AS amount FROM pay.transfers GROUP BY 1) given USING (account_id)
+    WHERE a.balance <> coalesce(received.amount, 0) - coalesce(given.amount, 0)`,
   ],
   [
     'a coin is reserved by a live transaction or by none',

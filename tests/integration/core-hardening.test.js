@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { createWorld } from '../harness/world.js';
-import { beginSignIn, forgeToken, newMember, signal } from './support/core.js';
+import { beginSignIn, forgeToken, newCrowd, newMember, signal } from './support/core.js';
 
 const SETTINGS = { SIGNAL_QUOTA: 1000 };
 const OWN_ORIGIN = 'http://app.localhost';
@@ -129,6 +129,71 @@ test('E131: with PostgreSQL frozen, whoever queues up behind others hears within
   }
   world.proxies.postgres.heal();
   await core.child.waitUntil('signals are accepted again', async () => (await signal(world, core, tokens[1])).status === 200, { timeout: 10_000 });
+});
+
+/** Stops PostgreSQL's own process and the backends of core in their tracks; yields how to let them go on. */
+async function freezePostgres(world) {
+  const { rows } = await world.sql.query(
+    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'eldersafe_core'
+     UNION ALL SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)::int`);
+  const pids = rows.map(({ pid }) => pid);
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  return () => pids.splice(0).forEach((pid) => process.kill(pid, 'SIGCONT'));
+}
+
+test('E131: with PostgreSQL\'s processes stopped, ordinary requests in the queue hear within 2 s as well, and the log says it once', async (t) => {
+  const warnings = [/^health\./, /^revocations\./, /^housekeeping\./, /^database\./, /^bus\./];
+  const world = await createWorld(t, { warnings });
+  const core = await world.start('core', { settings: { ...SETTINGS, EXECUTOR_THREADS: 4 } });
+  const tokens = await Promise.all((await newCrowd(world, 40)).map((member) => forgeToken(world, member)));
+  const status = (token) => core.request('/api/member/status', { token });
+  const connected = await Promise.all(tokens.map(status)); // every thread has its connection
+  assert.ok(connected.every((each) => each.status === 200));
+  const thaw = await freezePostgres(world);
+  try {
+    const waits = tokens.map(async (token, i) => {
+      await new Promise((resolve) => setTimeout(resolve, (i % 20) * 150)); // more at once than there are threads
+      const begun = Date.now();
+      const answer = await status(token);
+      return { answer, ms: Date.now() - begun };
+    });
+    for (const { answer, ms } of await Promise.all(waits)) {
+      assert.equal(answer.status, 503);
+      assert.ok(Number(answer.headers['retry-after']) >= 1);
+      assert.ok(ms < 2_000, `answered after ${ms} ms`);
+    }
+    const page = await core.request(`/api/auth/verify?token=${'A'.repeat(22)}`, { headers: { accept: 'text/html' } });
+    assert.equal(page.status, 200, 'a page that needs no database');
+  } finally {
+    thaw();
+  }
+  await core.child.waitUntil('pages are answered again', async () => (await status(tokens[1])).status === 200, { timeout: 10_000 });
+  const back = await core.waitForLog('database.back');
+  assert.ok(back.refused >= 40, `${back.refused} refused`);
+  const events = core.log().map((entry) => entry.event);
+  assert.equal(events.filter((event) => event === 'database.away').length, 1);
+  assert.equal(events.filter((event) => event === 'request.failed').length, 0);
+});
+
+test('E59: the claim of an Idempotency-Key outlasts the longest request', async (t) => {
+  const world = await createWorld(t);
+  const limitMs = 120_000;
+  const core = await world.start('core', { settings: { ...SETTINGS, REQUEST_TIMEOUT: limitMs } });
+  const token = await forgeToken(world, await newMember(world));
+  assert.equal((await signal(world, core, token, { headers: { 'idempotency-key': '"long"' } })).status, 200);
+  const { rows: [{ lease }] } = await world.sql.query(
+    "SELECT extract(epoch FROM lease_until - (expires_at - interval '1 day'))::float AS lease FROM core.idempotency");
+  assert.ok(lease > limitMs / 1000, `${lease} s`);
+});
+
+test('what has ended is removed to the last row in one round, however much it is', async (t) => {
+  const world = await createWorld(t);
+  await world.sql.query(
+    `INSERT INTO core.idempotency (caller, key_hash, fingerprint, state, expires_at, lease_until)
+     SELECT decode(md5(i::text), 'hex'), sha256(i::text::bytea), sha256('f'), 'running', now() - interval '1 hour', now() - interval '1 day'
+     FROM generate_series(1, 120000) i`);
+  await world.start('core');
+  await world.eventuallySql('all are gone', 'SELECT count(*) = 0 FROM core.idempotency', [], { timeout: 30_000 });
 });
 
 test('E47: a notifier key that nothing can be sealed to is refused at the start, not at the first sign-in', async (t) => {

@@ -2,6 +2,7 @@
 // is a member.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { ISSUER } from '../../deploy/local/site.js';
@@ -40,6 +41,23 @@ test('E54 E56 J4.1: the link survives scanners, and the human\'s confirm uses it
   assert.equal(second.status, 401);
   assert.equal(second.json.error, 'invalid_code');
   assert.ok(mail.text.includes(token));
+});
+
+test('E54 E56: a sign-in whose session cannot be written uses up neither link nor code', async (t) => {
+  const { world, core, member } = await stage(t, { warnings: [/^request\./] });
+  const { browser } = await beginSignIn(core, member);
+  const { token, code } = await readMail(world, member);
+  const verify = (body) => core.request('/api/auth/verify', { method: 'POST', body, cookie: `__Host-login=${browser}` });
+  await world.sql.query('REVOKE INSERT ON core.audit_log FROM eldersafe_core');
+  assert.equal((await verify({ token })).status, 503);
+  assert.equal((await verify({ code })).status, 503);
+  await world.sql.query('GRANT INSERT ON core.audit_log TO eldersafe_core');
+  const answer = await verify({ token });
+  assert.equal(answer.status, 200);
+  world.canary('session token', answer.json.token);
+  assert.equal((await verify({ code })).status, 401, 'one sign-in, one session');
+  const { rows } = await world.sql.query('SELECT (SELECT count(*)::int FROM core.sessions) AS sessions, count(used_at)::int AS used FROM core.logins');
+  assert.deepEqual(rows[0], { sessions: 1, used: 1 });
 });
 
 test('E49 FE5: the session cookie is HttpOnly, Secure, SameSite and __Host-, and a foreign page cannot use it', async (t) => {
@@ -159,6 +177,40 @@ test('E95 J4.7 FE18: logout ends the token everywhere at once, and a Redis resta
   await second.child.waitUntil('the other process refuses the token', async () => (await signal(world, second, token)).status === 401, { timeout: 8_000 });
   const fresh = await world.start('core');
   assert.equal((await signal(world, fresh, token)).status, 401, 'after a restart');
+});
+
+test('E95 FE18: revocations are read as they come, late commits too, and not all of them every time', async (t) => {
+  const world = await createWorld(t);
+  const MANY = 20_000;
+  await world.sql.query(
+    `INSERT INTO core.revocations (token_hash, expires_at, revoked_at)
+     SELECT decode(md5(i::text), 'hex'), now() + interval '1 day', now() - interval '1 hour' FROM generate_series(1, $1::int) i`, [MANY]);
+  const core = await world.start('core', { settings: { SIGNAL_QUOTA: 1000 } });
+  assert.equal(await core.metric('eldersafe_revoked_tokens'), MANY);
+  const rowsRead = async () => Number((await world.sql.query(
+    "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) AS n FROM pg_stat_user_tables WHERE relid = 'core.revocations'::regclass")).rows[0].n);
+  await core.child.waitUntil('the first reading is counted', async () => await rowsRead() >= MANY, { timeout: 8_000 });
+
+  const [late, early] = [await forgeToken(world, await newMember(world)), await forgeToken(world, await newMember(world))];
+  const revoke = (client, token) => {
+    const { jti } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    const hash = createHash('sha256').update(Buffer.from(jti, 'hex')).digest().subarray(0, 16);
+    return client.query("INSERT INTO core.revocations (token_hash, expires_at) VALUES ($1, now() + interval '1 day')", [hash]);
+  };
+  const refused = (token) => async () => (await signal(world, core, token)).status === 401;
+  const slow = await world.sql.connect();
+  await slow.query('BEGIN');
+  await revoke(slow, late); // takes the smaller id
+  await revoke(world.sql, early);
+  await core.child.waitUntil('the one committed first is known', refused(early), { timeout: 8_000 });
+  assert.equal((await signal(world, core, late)).status, 200, 'not committed yet');
+  const before = await rowsRead();
+  await slow.query('COMMIT');
+  slow.release();
+  await core.child.waitUntil('the one committed late is known', refused(late), { timeout: 8_000 });
+  await core.child.waitUntil('another round', async () => await rowsRead() > before, { timeout: 15_000 });
+  const read = (await rowsRead()) - before;
+  assert.ok(read < MANY / 10, `${read} rows read for one that is new`);
 });
 
 test('J4.11: a member sees sessions and devices, and ends any of them but nobody else\'s', async (t) => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createWorld } from '../harness/world.js';
-import { forgeToken, newMember, signal } from './support/core.js';
+import { beginSignIn, forgeToken, newMember, signal } from './support/core.js';
 
 const SETTINGS = { SIGNAL_QUOTA: 1000 };
 
@@ -115,6 +115,39 @@ test('E86: the channel is one of four, and what else the body says is refused', 
     assert.equal(answer.json.error, 'invalid_request');
     assert.match(answer.headers['content-type'], /^application\/problem\+json/);
   }
+});
+
+// Every state that DESIGN 8 names for a contract. Those between the first and the last come with the
+// alarm; until then no row can have them.
+const CONTRACT_STATES = ['active', 'due', 'grace', 'breach_day_1', 'breach_day_2', 'terminated', 'paused'];
+const STATES_SO_FAR = ['active', 'terminated'];
+
+test('E89 (states only; transitions come with the alarm): a contract is active or terminated, and who is terminated cannot signal or sign in', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: SETTINGS });
+  const member = await newMember(world);
+  const set = (state) => world.sql.query('UPDATE core.members SET contract_state = $2 WHERE member_id = $1', [member.id, state]);
+  const possible = [];
+  for (const state of CONTRACT_STATES) {
+    const refusal = await set(state).then(() => null, (error) => error);
+    if (refusal) assert.equal(refusal.constraint, 'members_contract_state_check', state);
+    else possible.push(state);
+  }
+  assert.deepEqual(possible, STATES_SO_FAR);
+  for (const state of ['', 'ACTIVE', 'active ', 'breach_day_0', 'happy']) await assert.rejects(set(state), /members_contract_state_check/, state);
+  await assert.rejects(set(null), /not-null/);
+
+  await set('terminated');
+  const token = await forgeToken(world, member);
+  const refused = await signal(world, core, token);
+  assert.equal(refused.status, 403, refused.text);
+  assert.equal((await rowsOf(world, member)).length, 0);
+  assert.equal((await beginSignIn(core, member)).answer.status, 202, 'nobody learns who is a member');
+  const { rows: [{ topic }] } = await world.sql.query('SELECT topic FROM bus.outbox ORDER BY event_id DESC LIMIT 1');
+  assert.equal(topic, 'mail.none');
+
+  await set('active');
+  assert.equal((await signal(world, core, token)).status, 200);
 });
 
 test('E59 E112 E94: more than a few requests in the window get 429 with Retry-After, and the limit has a TTL', async (t) => {

@@ -7,6 +7,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import test from 'node:test';
 import { Tree, sha256 } from '../harness/merkle.js';
+import { forgeToken, newCrowd, signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger, transactions, untilAll, untilFinal } from './support/ledger.js';
 
 const NODE_PREFIX = Buffer.from([1]);
@@ -201,6 +202,18 @@ test('E132: a message on eldersafe:leaves wakes the sealer long before its timer
   const ledger = await startLedger(world, { settings: { POLL_INTERVAL: 60_000, SEAL_INTERVAL: 60_000, SEAL_MAX: 10 } });
   await putLeaves(world, 10);
   await ledger.child.waitUntil('somebody listens', async () => await world.redisClient.publish('eldersafe:leaves', '10') > 0);
+  await untilSealed(world, 10, { timeout: 5_000 });
+});
+
+test('E132: SEAL_MAX signals are sealed long before the timer, because core says that they wait', async (t) => {
+  const world = await anchoringWorld(t);
+  const core = await world.start('core');
+  const ledger = await startLedger(world, { settings: { POLL_INTERVAL: 60_000, SEAL_INTERVAL: 60_000, SEAL_MAX: 10 } });
+  const listeners = async () => (await world.redisClient.pubsub('NUMSUB', 'eldersafe:leaves'))[1];
+  await ledger.child.waitUntil('the ledger listens', async () => await listeners() > 0);
+  for (const member of await newCrowd(world, 10)) {
+    assert.equal((await signal(world, core, await forgeToken(world, member))).status, 200);
+  }
   await untilSealed(world, 10, { timeout: 5_000 });
 });
 

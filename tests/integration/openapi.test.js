@@ -97,6 +97,25 @@ test('openapi.yaml lists every route of the daemon, and no other', () => {
   assert.deepEqual(operations.map((each) => `${each.method} ${each.path}`).sort(), routes.sort());
 });
 
+test('every error code of the server is in the contract, and no other', () => {
+  const source = readFileSync(new URL('../../common/http/problem.h', import.meta.url), 'utf8');
+  const codes = [...source.matchAll(/^ {4}X\([A-Z_]+, "([a-z_]+)", /gm)].map(([, code]) => code);
+  assert.ok(codes.includes('headers_too_large'));
+  assert.deepEqual(document.components.schemas.Problem.properties.error.enum, codes);
+});
+
+test('header fields that are too large are answered 431 as the contract says, whatever the operation', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core');
+  const headers = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`x-${i}`, 'a']));
+  for (const operation of operations) {
+    const answer = await core.request(operation.path.replace('{id}', '1'), { method: operation.method, headers });
+    assert.equal(answer.status, 431, operation.operationId);
+    assert.equal(answer.json.error, 'headers_too_large');
+    checkAnswer(operation, answer);
+  }
+});
+
 test('E58 E60c: the signal example in the contract is what a member gets', async (t) => {
   const world = await createWorld(t);
   const core = await world.start('core');

@@ -1,6 +1,6 @@
 // What members and their devices do with eldersafe-core, as verbs for the stories.
 
-import { createPrivateKey, randomBytes } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { ISSUER } from '../../../deploy/local/site.js';
 import { cookieValue } from '../../harness/http.js';
@@ -46,11 +46,22 @@ export async function signIn(world, core, member, count = 1) {
   return answer.json.token;
 }
 
+const signers = new Map(); // what is made of a key, made once
+
 /** The key that signs tokens in this world, for node:crypto. */
 export function signingKey(world) {
-  const prefix = Buffer.from('302e020100300506032b657004220420', 'hex'); // PKCS#8 of an Ed25519 seed
-  const der = Buffer.concat([prefix, Buffer.from(world.site.keys.token.text.trim(), 'hex')]);
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return signerOf(world).key;
+}
+
+function signerOf(world) {
+  const seed = world.site.keys.token.text.trim();
+  if (!signers.has(seed)) {
+    const prefix = Buffer.from('302e020100300506032b657004220420', 'hex'); // PKCS#8 of an Ed25519 seed
+    const key = createPrivateKey({ key: Buffer.concat([prefix, Buffer.from(seed, 'hex')]), format: 'der', type: 'pkcs8' });
+    const raw = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
+    signers.set(seed, { key, kid: createHash('sha256').update(raw).digest('hex').slice(0, 8) });
+  }
+  return signers.get(seed);
 }
 
 /**
@@ -64,14 +75,8 @@ export async function forgeToken(world, member, { claims = {}, header = {}, key 
     jti: randomBytes(16).toString('hex'), iat: now, exp: now + DAY_S,
   };
   const all = Object.fromEntries(Object.entries({ ...good, ...claims }).filter(([, value]) => value !== undefined));
-  const kid = await keyId(world);
-  return new SignJWT(all).setProtectedHeader({ alg: 'EdDSA', kid, typ: 'JWT', ...header }).sign(key ?? signingKey(world));
-}
-
-async function keyId(world) {
-  const { createHash, createPublicKey } = await import('node:crypto');
-  const raw = createPublicKey(signingKey(world)).export({ format: 'der', type: 'spki' }).subarray(-32);
-  return createHash('sha256').update(raw).digest('hex').slice(0, 8);
+  const signer = signerOf(world);
+  return new SignJWT(all).setProtectedHeader({ alg: 'EdDSA', kid: signer.kid, typ: 'JWT', ...header }).sign(key ?? signer.key);
 }
 
 /** "I'm here"; an accepted one is remembered for the gate. */
@@ -81,19 +86,25 @@ export async function signal(world, core, token, options = {}) {
   return answer;
 }
 
-/** COUNT members entered at once by the owner's function, without eldersafectl: [{ id, subject }]. */
+const CROWD_AT_ONCE = 1_000; // core.add_members looks its arrays through again and again
+let crowd = 0;
+
+/** COUNT members entered by the owner's function, without eldersafectl: [{ id, subject }]. */
 export async function newCrowd(world, count) {
-  const { rows } = await world.sql.query(
-    `WITH made AS (
-       SELECT added.member_id FROM core.add_members(
-         ARRAY(SELECT decode(md5('public' || i), 'hex') FROM generate_series(1, $1) i),
-         ARRAY(SELECT sha256(('number' || i)::bytea) FROM generate_series(1, $1) i),
-         ARRAY(SELECT sha256(('email' || i)::bytea) FROM generate_series(1, $1) i),
-         array_fill('Europe/Copenhagen'::text, ARRAY[$1::int]),
-         array_fill(decode(repeat('5a', 64), 'hex'), ARRAY[$1::int]), 'test', gen_random_uuid()) added)
-     SELECT member_id FROM made`, [count]);
-  const ids = rows.map((each) => each.member_id);
-  const { rows: members } = await world.sql.query(
-    "SELECT member_id AS id, encode(public_id, 'hex') AS subject FROM core.members WHERE member_id = ANY ($1)", [ids]);
+  const members = [];
+  while (members.length < count) {
+    const size = Math.min(CROWD_AT_ONCE, count - members.length);
+    const { rows } = await world.sql.query(
+      `SELECT added.member_id FROM core.add_members(
+         ARRAY(SELECT decode(md5('public' || i), 'hex') FROM generate_series($1 + 1, $1 + $2) i),
+         ARRAY(SELECT sha256(('number' || i)::bytea) FROM generate_series($1 + 1, $1 + $2) i),
+         ARRAY(SELECT sha256(('email' || i)::bytea) FROM generate_series($1 + 1, $1 + $2) i),
+         array_fill('Europe/Copenhagen'::text, ARRAY[$2::int]),
+         array_fill(decode(repeat('5a', 64), 'hex'), ARRAY[$2::int]), 'test', gen_random_uuid()) added`, [crowd, size]);
+    crowd += size;
+    const { rows: added } = await world.sql.query(
+      "SELECT member_id AS id, encode(public_id, 'hex') AS subject FROM core.members WHERE member_id = ANY ($1)", [rows.map((each) => each.member_id)]);
+    members.push(...added);
+  }
   return members;
 }

@@ -1,0 +1,153 @@
+// The way of a signal through all processes at once: whatever goes down in between, and however many
+// come, what was acknowledged ends on the chain and is paid for once.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { eventually } from '../../deploy/local/wait.js';
+import { signal } from './support/core.js';
+import { anchoringWorld, passTime, startLedger, untilFinal } from './support/ledger.js';
+import { atPace, connections, inWaves, tokensOfCrowd, watch } from './support/load.js';
+
+const CORE = { SIGNAL_QUOTA: 1000 };
+const WIDTH = 50;
+const REDIS_AWAY = [/^redis\./, /^relay\./, /^bus\./, /^revocations\./, /^health\./];
+const OWN_KEYS = /^eldersafe:(rate:.+|revoked|bus)$/;
+
+/** The signals that were answered 200 and are not under the root of a final transaction. */
+async function notFinal(world) {
+  const { rows } = await world.sql.query(
+    `SELECT id FROM unnest($1::bigint[]) AS id WHERE NOT EXISTS (
+       SELECT FROM core.signals s JOIN anchor.entries e ON e.leaf_id = s.signal_id
+       JOIN anchor.checkpoints c ON e.leaf_index >= c.first_index AND e.leaf_index < c.size
+       JOIN anchor.transactions x ON x.checkpoint_id = c.checkpoint_id AND x.state = 'final'
+       WHERE s.signal_id = id)`, [world.acknowledged]);
+  return rows.map(({ id }) => id);
+}
+
+async function checkRedisHoldsNoQueue(world) {
+  for (const key of await world.redisClient.keys('*')) {
+    assert.match(key, OWN_KEYS);
+    assert.notEqual(await world.redisClient.type(key), 'list', key);
+  }
+}
+
+/** Sends a signal for each of TOKENS and resolves once half of them are answered; `all` waits for the rest. */
+async function halfAnswered(world, core, tokens) {
+  const load = tokens.map((token) => signal(world, core, token).catch(() => ({ status: 'lost' })));
+  await Promise.all(load.slice(0, tokens.length / 2));
+  return { all: () => Promise.all(load) };
+}
+
+test('E93 J2.1 FE7: the row is the journal: FLUSHALL and kill -9 of core, of ledger, of both right after the answers lose nothing', async (t) => {
+  const world = await anchoringWorld(t, { warnings: REDIS_AWAY });
+  const tokens = await tokensOfCrowd(world, 300);
+  let core = await world.start('core', { settings: CORE });
+  let ledger = await startLedger(world);
+  const losses = [['core'], ['ledger'], ['core', 'ledger']];
+  for (const [round, victims] of losses.entries()) {
+    const mine = tokens.slice(round * 100, (round + 1) * 100);
+    const load = await halfAnswered(world, core, mine);
+    await world.redisClient.flushall();
+    await Promise.all([core, ledger].filter(({ child }) => victims.some((name) => child.name.startsWith(name))).map((each) => each.kill()));
+    await load.all();
+    const kept = new Set(world.acknowledged).size;
+    assert.ok(kept >= round * 100 + 50, `${kept} were acknowledged`);
+    if (core.child.ended) core = await world.start('core', { settings: CORE });
+    if (ledger.child.ended) ledger = await startLedger(world);
+    const repeated = await inWaves(mine, WIDTH, (token) => signal(world, core, token)); // as clients without an answer do
+    assert.ok(repeated.every(({ status }) => status === 200));
+    await checkRedisHoldsNoQueue(world);
+  }
+  await passTime(world); // leases of those that were killed are over
+  await untilFinal(world);
+  assert.equal(new Set(world.acknowledged).size, tokens.length, 'a repeat is the same signal');
+  assert.deepEqual(await notFinal(world), []);
+});
+
+test('E132: with Redis stopped a thousand signals of a thousand members are accepted; it starts again, and all are anchored', async (t) => {
+  const world = await anchoringWorld(t, { warnings: REDIS_AWAY });
+  const agent = connections(t, WIDTH);
+  const tokens = await tokensOfCrowd(world, 1_000);
+  const core = await world.start('core', { settings: CORE });
+  const ledger = await startLedger(world, { settings: { SEAL_INTERVAL: 500 } });
+  await world.redis.stop();
+  let answers;
+  try {
+    answers = await inWaves(tokens, WIDTH, (token) => signal(world, core, token, { agent }));
+    await ledger.waitForLog('ledger.redis_away');
+  } finally {
+    await world.redis.start();
+  }
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  assert.equal(new Set(world.acknowledged).size, 1_000);
+  await ledger.waitForLog('ledger.redis_back');
+  await eventually('core has Redis again', async () => (await core.request('/health')).json.checks.redis === 'up');
+  await untilFinal(world);
+  assert.deepEqual(await notFinal(world), []);
+});
+
+test('J3.1: after a load with rewards paid, by a ledger that is killed at it and by two at once, all accounts add up to 0 and each balance is the sum of its transfers', async (t) => {
+  const world = await anchoringWorld(t, { coins: 20 });
+  const tokens = await tokensOfCrowd(world, 400);
+  const core = await world.start('core', { settings: CORE });
+  const settings = { SEAL_MAX: 40 };
+  const dying = await startLedger(world, { settings, fault: 'ledger.before_rewards:2' });
+  const twice = [...tokens, ...tokens.slice(0, 100)]; // a repeat pays nothing
+  const answers = await inWaves(twice, WIDTH, (token) => signal(world, core, token));
+  assert.ok(answers.every(({ status }) => status === 200));
+  await dying.ends('fault');
+  await Promise.all([startLedger(world, { settings }), startLedger(world, { settings })]);
+  await passTime(world);
+  await untilFinal(world);
+  const { rows: accounts } = await world.sql.query(
+    `SELECT a.kind, a.balance::int AS balance,
+       coalesce((SELECT sum(amount) FROM pay.transfers WHERE credit_account = a.account_id), 0)::int AS received,
+       coalesce((SELECT sum(amount) FROM pay.transfers WHERE debit_account = a.account_id), 0)::int AS given FROM pay.accounts a`);
+  for (const { kind, balance, received, given } of accounts) assert.equal(balance, received - given, kind);
+  assert.equal(accounts.reduce((sum, { balance }) => sum + balance, 0), 0);
+  const members = accounts.filter(({ kind }) => kind === 'member_reward');
+  assert.deepEqual(members.map(({ balance }) => balance), tokens.map(() => 1), 'one each, and nobody twice');
+  assert.deepEqual(accounts.filter(({ kind }) => kind === 'reward_pool').map(({ balance }) => balance), [-tokens.length]);
+  assert.equal((await core.request('/api/member/status', { token: tokens[0] })).json.balance, '1');
+});
+
+const SIGNALS_PER_S = 500; // forty times the yearly mean
+const SECONDS = Number(process.env.E4_SECONDS ?? 10); // the row itself says 600
+const SEAL_MS = 1_000;
+const SAMPLE_MS = 100;
+const BLOCK_MS = 1_000;
+const COINS = 50;
+
+/** How many signals are kept and not on the network yet. */
+async function backlogOf(world) {
+  const { rows } = await world.sql.query(
+    `SELECT (SELECT count(*) FROM anchor.leaves)::int + (SELECT coalesce(sum(c.size - c.first_index), 0) FROM anchor.checkpoints c
+       WHERE NOT EXISTS (SELECT FROM anchor.transactions x WHERE x.checkpoint_id = c.checkpoint_id AND x.state IN ('seen', 'mined', 'final')))::int AS waiting`);
+  return rows[0].waiting;
+}
+
+test(`E4 FE10: ${SIGNALS_PER_S} signals a second for ${SECONDS} s are anchored as they come, and the backlog does not grow`, async (t) => {
+  const world = await anchoringWorld(t, { coins: COINS });
+  const agent = connections(t, 64);
+  const tokens = await tokensOfCrowd(world, SIGNALS_PER_S * SECONDS);
+  const core = await world.start('core', { settings: CORE });
+  await startLedger(world, { settings: { SEAL_INTERVAL: SEAL_MS } });
+  const begun = performance.now();
+  const backlog = watch(async () => ({ waiting: await backlogOf(world), at: (performance.now() - begun) / 1_000 }), SAMPLE_MS);
+  const miner = watch(() => world.chain.mine(1), BLOCK_MS);
+  const { answers, seconds } = await atPace(tokens, SIGNALS_PER_S, (token) => signal(world, core, token, { agent }));
+  const samples = await backlog.stop();
+  await miner.stop();
+  assert.ok(answers.every(({ status }) => status === 200));
+  assert.ok(seconds < SECONDS * 1.1 + 2, `the pace was kept: ${tokens.length} signals in ${seconds.toFixed(1)} s`);
+  // A saw of one interval's signals: what counts is how high its last teeth are beside the first.
+  const tooth = (2.5 * SEAL_MS) / 1_000;
+  const highest = (part) => Math.max(...part.map(({ waiting }) => waiting));
+  const first = highest(samples.filter(({ at }) => at < tooth));
+  const last = highest(samples.filter(({ at }) => at > seconds - tooth && at <= seconds));
+  const interval = (SIGNALS_PER_S * SEAL_MS) / 1_000;
+  t.diagnostic(`backlog at most ${first} at the start, ${last} at the end, ${highest(samples)} ever`);
+  assert.ok(last <= first + interval, `${last} wait at the end, ${first} at the start`);
+  await untilFinal(world, { timeout: 60_000 });
+  assert.deepEqual(await notFinal(world), []);
+});
