@@ -36,6 +36,7 @@ export function stackVariables(stack) {
     CHAIN_KEY_FILE: site.keys.chain.path,
     LOG_KEY_FILE: site.keys.log.path,
     ...ctlEnvironment(site),
+    BUILD_DIR: buildFolder(),
     PATH: `${buildFolder()}:$PATH`,
   };
 }

@@ -91,8 +91,10 @@ async function expect(status, what, answer) {
   return json;
 }
 
-async function fromShell({ EDGE_URL, MAIL_DIR, LOG_VKEY_FILE, RECEIPT_FILE }) {
-  if (!EDGE_URL) throw new Error('EDGE_URL is not set: source LOCAL_DIR/env first');
+async function fromShell({ EDGE_URL, MAIL_DIR, LOG_VKEY_FILE, RECEIPT_FILE, BUILD_DIR }) {
+  if (!EDGE_URL || !BUILD_DIR)
+    throw new Error('EDGE_URL and BUILD_DIR are not set: source LOCAL_DIR/env first');
+  process.env.ELDERSAFE_BUILD = BUILD_DIR; // the verifier of the build that the stack runs
   const { DEMO_MEMBERS } = await import('./stack.js');
   const where = {
     edgeUrl: EDGE_URL,

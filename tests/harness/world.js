@@ -27,7 +27,8 @@ import { FaultProxy } from './proxy.js';
 import { keepFolder, sharedPostgres, sharedRedis, templateDatabase, testFolder } from './servers.js';
 
 const STOP_MS = 35_000;
-// Reports go to the daemon's output, where the gate looks; a failure ends the process.
+// Reports go to the daemon's output, where the gate looks; a failure ends the process, with a code that no
+// program of ours ends with, so that it is never taken for a failure that a test expects.
 export const SANITIZER_ENVIRONMENT = {
   ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99',
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:exitcode=99',
@@ -118,7 +119,7 @@ export class World {
   /** Runs eldersafectl as the operator of this world and yields its output; throws when it fails. */
   ctl(argv, { role = 'eldersafe_admin', settings = {} } = {}) {
     const own = Object.entries(settings).map(([name, value]) => [`ELDERSAFE_${name}`, String(value)]);
-    return ctl(argv, { ...ctlEnvironment(this.site, role), ...Object.fromEntries(own) });
+    return ctl(argv, { ...ctlEnvironment(this.site, role), ...Object.fromEntries(own), ...SANITIZER_ENVIRONMENT });
   }
 
   /** From now on TEXT must not appear in any log (a token, a code, an address). */

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import test from 'node:test';
 import { P2PKH, PrivateKey, Transaction } from '@bsv/sdk';
 import { ISSUER, programPath } from '../../deploy/local/site.js';
+import { sanitizerReport } from '../harness/logs.js';
 import { signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger, untilFinal } from './support/ledger.js';
 
@@ -28,6 +29,7 @@ function audit(world, settings = {}) {
   } catch (error) {
     ({ status, stdout: output } = error);
     if (typeof status !== 'number') throw error;
+    assert.equal(sanitizerReport(error.stderr), null);
   }
   const lines = output.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
   return { status, findings: lines.filter(({ check }) => check), totals: lines.find(({ check }) => !check), output };

@@ -18,8 +18,9 @@ test('E116: at 500 signals a second the median server time is at most 20 ms', as
   const { answers, seconds } = await atPace(tokens, PER_SECOND, (token) => signal(world, core, token, { agent }));
   assert.ok(answers.every((each) => each.status === 200));
   assert.ok(seconds < SECONDS + 2, `the pace was kept: ${tokens.length} signals in ${seconds.toFixed(1)} s`);
-  const count = await core.metric('eldersafe_signal_seconds_count');
+  // A request is counted once its answer is out, so the client may be ahead of the count.
+  const count = () => core.metric('eldersafe_signal_seconds_count');
+  await core.child.waitUntil('all are counted', async () => (await count()) === tokens.length);
   const quick = await core.metric(`eldersafe_signal_seconds_bucket{le="${MOST_S}"}`);
-  assert.equal(count, tokens.length);
-  assert.ok(quick >= count / 2, `${quick} of ${count} within ${MOST_S * 1000} ms`);
+  assert.ok(quick >= tokens.length / 2, `${quick} of ${tokens.length} within ${MOST_S * 1000} ms`);
 });

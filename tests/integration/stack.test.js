@@ -12,6 +12,7 @@ import { Child } from '../../deploy/local/process.js';
 import { REPOSITORY } from '../../deploy/local/site.js';
 import { DEMO_MEMBERS } from '../../deploy/local/stack.js';
 import { eventually } from '../../deploy/local/wait.js';
+import { sanitizerReport } from '../harness/logs.js';
 import { testFolder } from '../harness/servers.js';
 
 const RUN = path.join(REPOSITORY, 'deploy/local/run');
@@ -70,6 +71,13 @@ class LocalStack {
       });
   }
 
+  /** What sanitizers found in the daemons, in all their runs; they keep to their standard error. */
+  sanitizerReports() {
+    const outputs = DAEMON_NAMES.map((name) => path.join(this.folder, 'log', `${name}.out`));
+    const started = outputs.filter((file) => existsSync(file));
+    return started.map((file) => sanitizerReport(readFileSync(file, 'utf8'))).filter(Boolean);
+  }
+
   pidOf(daemon) {
     return JSON.parse(readFileSync(path.join(this.folder, 'run', `${daemon}.ready`), 'utf8')).pid;
   }
@@ -87,6 +95,7 @@ before(async () => {
 
 after(async () => {
   await stack.child.stop({ termMs: STOP_MS });
+  assert.deepEqual(stack.sanitizerReports(), []);
 });
 
 /** Runs SCRIPT in a shell that has sourced LOCAL_DIR/env. */
