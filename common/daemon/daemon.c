@@ -391,7 +391,7 @@ static int run(const struct es_daemon *daemon, void *app)
     es_log(ES_LOG_INFO, "daemon.starting", es_f_text("version", ES_VERSION),
            es_f_int("pid", getpid()));
     apply_test_settings();
-    es_ready_file_remove(common.ready_file);
+    es_ready_file_clear(common.ready_file);
     size_t started = start_steps(daemon, app);
     if (!es_daemon_stopping()) {
         report_ready(daemon, began_us);
@@ -400,8 +400,8 @@ static int run(const struct es_daemon *daemon, void *app)
     int64_t stop_us = es_clock_mono_us();
     es_fault_point("daemon.stopping");
     (void)es_notify("STOPPING=1");
+    es_ready_file_withdraw(common.ready_file);
     stop_steps(daemon, app, started);
-    es_ready_file_remove(common.ready_file);
     int status = atomic_load(&stop_status);
     es_log(ES_LOG_INFO, "daemon.stopped", es_f_int("status", status),
            es_f_ms("ms", es_clock_mono_us() - stop_us));

@@ -22,6 +22,9 @@ static struct {
 } addresses[MOST_ADDRESSES];
 static size_t address_count;
 
+/* What this process has written; empty: nothing. */
+static struct es_buf written;
+
 void es_ready_file_announce(const char *key, const char *value)
 {
     if (address_count == MOST_ADDRESSES) {
@@ -67,6 +70,9 @@ bool es_ready_file_write(const char *path)
         return false;
     }
     if (write(fd, line.data, line.length) == (ssize_t)line.length && rename(new_path, path) == 0) {
+        es_buf_done(&written);
+        written = line;
+        line = ES_BUF_INIT;
         return true;
     }
     int why = errno;
@@ -75,11 +81,30 @@ bool es_ready_file_write(const char *path)
     return false;
 }
 
-void es_ready_file_remove(const char *path)
+void es_ready_file_clear(const char *path)
 {
     if (path != NULL) {
         (void)unlink(path);
     }
+}
+
+/* The line names the process, so nobody else's is the same. The file's inode would not tell: that
+ * of a removed file is given to the next one. */
+static bool is_ours(const char *path)
+{
+    ES_CLEANUP(es_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ES_CLEANUP(es_free_p) char *found = es_calloc(1, written.length + 1);
+    return fd >= 0 && written.length > 0 &&
+           read(fd, found, written.length + 1) == (ssize_t)written.length &&
+           memcmp(found, written.data, written.length) == 0;
+}
+
+void es_ready_file_withdraw(const char *path)
+{
+    if (path != NULL && is_ours(path)) {
+        (void)unlink(path);
+    }
+    es_buf_done(&written);
     for (size_t i = 0; i < address_count; i++) {
         free(addresses[i].value);
     }

@@ -18,5 +18,9 @@ const char *es_ready_file_value(const char *key);
  * name. False, with errno set, when that fails. */
 bool es_ready_file_write(const char *path) ES_MUST_CHECK;
 
-/* Remove PATH (NULL: none), when it is there, and forget what was announced. */
-void es_ready_file_remove(const char *path);
+/* Before the start: remove what a process that died has left at PATH (NULL: none). */
+void es_ready_file_clear(const char *path);
+
+/* At the end: remove PATH (NULL: none) if it is the file that this process has written, and forget
+ * what was announced. A successor may be up already: ports are free before a process ends. */
+void es_ready_file_withdraw(const char *path);

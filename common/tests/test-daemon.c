@@ -357,6 +357,22 @@ static void a_ready_file_of_a_process_that_died_is_not_believed(void **state)
     assert_int_not_equal(access(stage.ready, F_OK), 0);
 }
 
+/* Ports are free before a process ends, so its successor may be ready first. */
+static void a_ready_file_of_a_successor_is_left_alone(void **state)
+{
+    (void)state;
+    start(NULL, NULL);
+    expect_notice("READY=1");
+    assert_int_equal(unlink(stage.ready), 0);
+    int fd = open(stage.ready, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(close(fd), 0);
+    stop_child();
+    expect_notice("STOPPING=1");
+    assert_int_equal(exit_status(), ES_EXIT_OK);
+    assert_int_equal(access(stage.ready, F_OK), 0);
+    assert_int_equal(unlink(stage.ready), 0);
+}
+
 static void a_step_that_fails_ends_the_process_with_its_status_and_reason(void **state)
 {
     (void)state;
@@ -556,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_STAGE(a_daemon_starts_in_order_tells_it_is_ready_and_stops_in_reverse),
         ON_STAGE(a_ready_file_of_a_process_that_died_is_not_believed),
+        ON_STAGE(a_ready_file_of_a_successor_is_left_alone),
         ON_STAGE(a_step_that_fails_ends_the_process_with_its_status_and_reason),
         ON_STAGE(a_stop_during_the_start_unwinds_what_was_started),
         ON_STAGE(a_worker_can_end_the_process_and_its_first_reason_counts),
