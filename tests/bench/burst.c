@@ -1,11 +1,12 @@
 /*
  * Many connections at once, one signal on each, as on the morning after a power cut:
  *
- *     burst ADDRESS PORT HOST TOKENFILE COUNT
+ *     burst ADDRESS PORT HOST TOKENFILE FIRST COUNT
  *
- * All connections are opened without waiting for any, each sends its request as soon as it is
- * established, and is timed from the moment it was begun to the last byte of its answer. Prints
- * one JSON line: the answers by kind, and the latency histogram in milliseconds.
+ * With the tokens of COUNT members, from line FIRST (0: the first) on. All connections are opened
+ * without waiting for any, each sends its request as soon as it is established, and is timed from
+ * the moment it was begun to the last byte of its answer. Prints one JSON line: the answers by
+ * kind, and the latency histogram in milliseconds.
  */
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -33,7 +34,7 @@
 #define POLL_MS       100
 #define BODY          "{\"channel\":\"app\"}"
 #define SPARE_FDS     64
-#define ARGUMENTS     6
+#define ARGUMENTS     7
 #define PER_MILLE_MAX 1000
 #define BUCKET_MS     100
 #define BUCKETS       100 /* the last one takes what is slower */
@@ -65,24 +66,28 @@ static ES_NORETURN void give_up(const char *what)
     exit(EXIT_FAILURE);
 }
 
-static void read_tokens(struct burst *burst, const char *path)
+static void read_tokens(struct burst *burst, const char *path, uint64_t first)
 {
     char token[TOKEN_MAX];
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         give_up(path);
     }
-    for (size_t i = 0; i < burst->count; i++) {
+    for (uint64_t line = 0; line < first + burst->count; line++) {
         if (fgets(token, sizeof(token), file) == NULL) {
             give_up("too few tokens");
         }
+        if (line < first) {
+            continue;
+        }
+        struct call *call = &burst->calls[line - first];
         token[strcspn(token, "\n")] = '\0';
-        int length = snprintf(burst->calls[i].request, REQUEST_MAX,
+        int length = snprintf(call->request, REQUEST_MAX,
                               "POST /api/signal HTTP/1.1\r\nHost: %s\r\n"
                               "Content-Type: application/json\r\nContent-Length: %zu\r\n"
                               "Authorization: Bearer %s\r\n\r\n%s",
                               burst->host, strlen(BODY), token, BODY);
-        burst->calls[i].request_length = (size_t)length;
+        call->request_length = (size_t)length;
     }
     (void)fclose(file);
 }
@@ -236,11 +241,12 @@ int main(int argc, char **argv)
 {
     struct burst burst = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
     uint64_t port = 0;
+    uint64_t first = 0;
     uint64_t count = 0;
-    if (argc != ARGUMENTS || !es_parse_u64(argv[2], &port) || !es_parse_u64(argv[5], &count) ||
-        port > UINT16_MAX || count == 0 ||
+    if (argc != ARGUMENTS || !es_parse_u64(argv[2], &port) || !es_parse_u64(argv[5], &first) ||
+        !es_parse_u64(argv[6], &count) || port > UINT16_MAX || count == 0 ||
         inet_pton(AF_INET, argv[1], &burst.target.sin_addr) != 1) {
-        (void)fputs("usage: burst ADDRESS PORT HOST TOKENFILE COUNT\n", stderr);
+        (void)fputs("usage: burst ADDRESS PORT HOST TOKENFILE FIRST COUNT\n", stderr);
         return EXIT_FAILURE;
     }
     burst.target.sin_family = AF_INET;
@@ -249,7 +255,7 @@ int main(int argc, char **argv)
     burst.count = (size_t)count;
     burst.calls = es_calloc(burst.count, sizeof(*burst.calls));
     raise_limit(burst.count);
-    read_tokens(&burst, argv[4]);
+    read_tokens(&burst, argv[4], first);
     int64_t begun_us = es_clock_mono_us();
     for (size_t i = 0; i < burst.count; i++) {
         begin(&burst, &burst.calls[i]);

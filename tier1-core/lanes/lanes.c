@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define QUEUE_MAX      16384 /* jobs a lane may hold: more is overload, answered 503 */
-#define MEMBER_ENTRIES 65536 /* members a lane remembers */
+#define MEMBER_ENTRIES 8192  /* members a lane remembers: repeats come within a minute */
 #define LINGER_FROM    32    /* a lane lingers only while its batches are at least this large */
 #define ARENA_BLOCK    (512 * 1024)
 
