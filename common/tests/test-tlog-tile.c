@@ -260,6 +260,54 @@ static void interrupted_append_is_repaired_by_repeating(void **state)
     }
 }
 
+/* A store that has only the tiles that are said to be enough. */
+struct few {
+    struct memory *memory;
+    struct es_tile tiles[ES_TILE_INCLUSION_MAX];
+    size_t count;
+};
+
+static bool few_read(void *context, const struct es_tile *wanted,
+                     struct es_hash ret_hashes[ES_TILE_WIDTH], size_t *ret_width)
+{
+    const struct few *few = context;
+    for (size_t i = 0; i < few->count; i++) {
+        const struct es_tile *tile = &few->tiles[i];
+        if (tile->level == wanted->level && tile->index == wanted->index) {
+            return tile->width >= wanted->width &&
+                   memory_read(few->memory, wanted, ret_hashes, ret_width);
+        }
+    }
+    return false;
+}
+
+static void the_tiles_of_an_inclusion_proof_are_known_before(void **state)
+{
+    (void)state;
+    ES_CLEANUP(es_free_p) struct es_hash *leaves = es_calloc(LARGE_TREE, sizeof(*leaves));
+    ES_CLEANUP(es_free_p) struct memory *memory = memory_new();
+    struct few few = {.memory = memory};
+    struct es_tile_store store = {.context = &few, .read = few_read};
+    naive_leaves(leaves, LARGE_TREE);
+    append_in_batches(memory, leaves, LARGE_TREE);
+    for (int i = 0; i < 2000; i++) {
+        struct es_merkle_proof proof;
+        uint64_t size = 1 + es_random_below(LARGE_TREE);
+        if (i % 4 == 0) { /* where tiles begin and end */
+            uint64_t full = size / ES_TILE_WIDTH;
+            size = (full > 0 ? full : 1) * ES_TILE_WIDTH;
+            size += es_random_below(2);
+        }
+        uint64_t index = es_random_below((uint32_t)size);
+        few.count = es_tile_inclusion_tiles(index, size, few.tiles);
+        assert_in_range(few.count, 1, ES_TILE_INCLUSION_MAX);
+        assert_int_equal(es_tile_inclusion(&store, index, size, &proof), ES_TILE_OK);
+    }
+    assert_int_equal(es_tile_inclusion_tiles(0, 0, few.tiles), 0);
+    assert_int_equal(es_tile_inclusion_tiles(ES_MERKLE_SIZE_MAX - 1, ES_MERKLE_SIZE_MAX, few.tiles),
+                     ES_TILE_LEVELS);
+}
+
 static void missing_tiles_are_reported(void **state)
 {
     (void)state;
@@ -297,6 +345,8 @@ int main(void)
         TEST("tiles do not depend on the batches", same_tiles_whatever_the_batches),
         TEST("an interrupted append is repaired by repeating it",
              interrupted_append_is_repaired_by_repeating),
+        TEST("the tiles of an inclusion proof are known before",
+             the_tiles_of_an_inclusion_proof_are_known_before),
         TEST("missing tiles are reported", missing_tiles_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,24 @@ enum es_tile_result es_tile_root(const struct es_tile_store *store, uint64_t siz
     return result;
 }
 
+size_t es_tile_inclusion_tiles(uint64_t index, uint64_t size,
+                               struct es_tile ret_tiles[ES_TILE_INCLUSION_MAX])
+{
+    size_t count = 0;
+    uint64_t above = index / ES_TILE_WIDTH;
+    uint64_t hashes = size; /* on this level */
+    for (unsigned level = 0; level < ES_TILE_LEVELS && hashes > 0; level++) {
+        uint64_t last = (hashes - 1) / ES_TILE_WIDTH;
+        if (above < last) {
+            ret_tiles[count++] = (struct es_tile){level, above, es_tile_width(level, above, size)};
+        }
+        ret_tiles[count++] = (struct es_tile){level, last, es_tile_width(level, last, size)};
+        above /= ES_TILE_WIDTH;
+        hashes /= ES_TILE_WIDTH;
+    }
+    return count;
+}
+
 enum es_tile_result es_tile_inclusion(const struct es_tile_store *store, uint64_t index,
                                       uint64_t size, struct es_merkle_proof *ret_proof)
 {

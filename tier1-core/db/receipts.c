@@ -1,6 +1,7 @@
 #include "tier1-core/db/receipts.h"
 
 #include "common/observe/log.h"
+#include "common/tlog/tile-proof.h"
 
 #include <string.h>
 
@@ -65,34 +66,75 @@ enum es_db_result receipts_read(struct es_db *db, int64_t leaf_id, struct es_are
     return ES_DB_OK;
 }
 
-const struct es_db_statement receipts_tile_statement = {
-    .name = "receipts_tile",
-    .params = "ni",
-    .sql = "SELECT hashes FROM anchor.tiles WHERE level = $1 AND tile_index = $2",
+const struct es_db_statement receipts_tiles_statement = {
+    .name = "receipts_tiles",
+    .params = "SI",
+    .sql =
+        "SELECT t.level, t.tile_index, t.hashes FROM unnest($1, $2) AS wanted (level, tile_index)"
+        " JOIN anchor.tiles t USING (level, tile_index)",
 };
 
-static bool read_tile(void *context, const struct es_tile *wanted,
+/* The tiles of one proof. */
+struct tiles {
+    size_t count;
+    struct {
+        struct es_tile tile;
+        const void *hashes;
+    } items[ES_TILE_INCLUSION_MAX];
+};
+
+static bool find_tile(void *context, const struct es_tile *wanted,
                       struct es_hash ret_hashes[ES_TILE_WIDTH], size_t *ret_width)
 {
-    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
-    struct es_db *db = context;
-    if (es_db_one(db, &receipts_tile_statement, &rows, (int32_t)wanted->level,
-                  (int64_t)wanted->index) != ES_DB_OK) {
-        return false;
+    const struct tiles *tiles = context;
+    for (size_t i = 0; i < tiles->count; i++) {
+        const struct es_tile *tile = &tiles->items[i].tile;
+        if (tile->level == wanted->level && tile->index == wanted->index) {
+            memcpy(ret_hashes, tiles->items[i].hashes, tile->width * sizeof(*ret_hashes));
+            *ret_width = tile->width;
+            return true;
+        }
     }
-    size_t length = 0;
-    const void *hashes = es_db_bytea(rows, 0, "hashes", &length);
-    if (length > ES_TILE_WIDTH * sizeof(struct es_hash)) {
-        return false;
-    }
-    memcpy(ret_hashes, hashes, length);
-    *ret_width = length / sizeof(struct es_hash);
-    return true;
+    return false;
 }
 
-struct es_tile_store receipts_tiles(struct es_db *db)
+/* What is wider than a tile is damaged, and left out: the proof then cannot be made. */
+static void keep_tiles(struct tiles *tiles, const struct es_db_rows *rows, struct es_arena *arena)
 {
-    return (struct es_tile_store){.context = db, .read = read_tile};
+    for (size_t i = 0; i < es_db_row_count(rows) && tiles->count < ES_TILE_INCLUSION_MAX; i++) {
+        size_t length = 0;
+        const void *hashes = es_db_bytea(rows, i, "hashes", &length);
+        if (length <= ES_TILE_WIDTH * sizeof(struct es_hash)) {
+            tiles->items[tiles->count].tile =
+                (struct es_tile){.level = (unsigned)es_db_i64(rows, i, "level"),
+                                 .index = (uint64_t)es_db_i64(rows, i, "tile_index"),
+                                 .width = length / sizeof(struct es_hash)};
+            tiles->items[tiles->count++].hashes = es_arena_strndup(arena, hashes, length);
+        }
+    }
+}
+
+enum es_db_result receipts_tiles(struct es_db *db, uint64_t index, uint64_t size,
+                                 struct es_arena *arena, struct es_tile_store *ret_store)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    struct es_tile wanted[ES_TILE_INCLUSION_MAX];
+    int16_t levels[ES_TILE_INCLUSION_MAX];
+    int64_t indexes[ES_TILE_INCLUSION_MAX];
+    size_t count = es_tile_inclusion_tiles(index, size, wanted);
+    for (size_t i = 0; i < count; i++) {
+        levels[i] = (int16_t)wanted[i].level;
+        indexes[i] = (int64_t)wanted[i].index;
+    }
+    enum es_db_result result = es_db_run(db, &receipts_tiles_statement, &rows,
+                                         &(struct es_db_array){.items = levels, .count = count},
+                                         &(struct es_db_array){.items = indexes, .count = count});
+    if (result == ES_DB_OK) {
+        struct tiles *tiles = ES_ARENA_NEW(arena, struct tiles);
+        keep_tiles(tiles, rows, arena);
+        *ret_store = (struct es_tile_store){.context = tiles, .read = find_tile};
+    }
+    return result;
 }
 
 /* From the block backwards by its parent's hash (bytes 5..36 of a header), so that only headers of

@@ -12,8 +12,11 @@
 enum es_db_result receipts_read(struct es_db *db, int64_t leaf_id, struct es_arena *arena,
                                 struct es_receipt *receipt, uint64_t *ret_size) ES_MUST_CHECK;
 
-/* A read-only tile store over anchor.tiles; CONTEXT of its functions is DB. */
-struct es_tile_store receipts_tiles(struct es_db *db);
+/* The tiles for the inclusion proof of leaf INDEX in the tree of SIZE leaves, read at once; a
+ * read-only store of them, in ARENA. */
+enum es_db_result receipts_tiles(struct es_db *db, uint64_t index, uint64_t size,
+                                 struct es_arena *arena,
+                                 struct es_tile_store *ret_store) ES_MUST_CHECK;
 
 #define RECEIPT_HEADERS_MAX 20000 /* most headers that one receipt carries: 1.6 MB */
 
@@ -24,5 +27,5 @@ enum es_db_result receipts_headers(struct es_db *db, int64_t from, const unsigne
                                    struct es_arena *arena, const unsigned char **ret_headers,
                                    size_t *ret_count) ES_MUST_CHECK;
 
-extern const struct es_db_statement receipts_read_statement, receipts_tile_statement,
+extern const struct es_db_statement receipts_read_statement, receipts_tiles_statement,
     receipts_headers_statement;

@@ -15,7 +15,7 @@ const struct es_db_statement *const core_statements[] = {
     &signals_history_statement,
     &signals_event_statement,
     &receipts_read_statement,
-    &receipts_tile_statement,
+    &receipts_tiles_statement,
     &receipts_headers_statement,
     &members_status_statement,
     &logins_begin_statement,

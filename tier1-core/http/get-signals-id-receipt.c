@@ -62,7 +62,12 @@ static enum es_db_result add_proofs(struct es_request *request, struct worker *w
     struct es_arena *arena = es_request_arena(request);
     if (receipt->status >= ES_RECEIPT_SEALED) {
         struct es_merkle_proof *proof = ES_ARENA_NEW(arena, struct es_merkle_proof);
-        struct es_tile_store tiles = receipts_tiles(worker->db);
+        struct es_tile_store tiles;
+        enum es_db_result result =
+            receipts_tiles(worker->db, receipt->leaf_index, size, arena, &tiles);
+        if (result != ES_DB_OK) {
+            return result;
+        }
         if (es_tile_inclusion(&tiles, receipt->leaf_index, size, proof) != ES_TILE_OK) {
             return ES_DB_UNAVAILABLE;
         }
