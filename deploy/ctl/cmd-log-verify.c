@@ -1,47 +1,14 @@
 #include "common/base/clock.h"
-#include "common/base/mem.h"
-#include "common/base/text.h"
-#include "common/tlog/note.h"
 #include "deploy/ctl/ctl.h"
 #include "deploy/ctl/static-log.h"
 #include "worker-ledger/auditor/audit.h"
+#include "worker-ledger/auditor/keys.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define KEYS_MAX       4 /* while the log's key rotates there are two */
 #define STATEMENTS_MAX 16
-
-struct keys {
-    struct es_note_key items[KEYS_MAX];
-    size_t count;
-};
-
-/* The verifier keys in PATH, one a line. */
-static bool read_keys(const char *path, struct keys *keys)
-{
-    ES_CLEANUP(es_free_p) char *line = NULL;
-    size_t capacity = 0;
-    ES_CLEANUP(es_fclose_p) FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        es_ctl_error("%s: %s", path, strerror(errno));
-        return false;
-    }
-    while (getline(&line, &capacity, file) >= 0) {
-        const char *text = es_trim(line);
-        if (text[0] == '\0') {
-            continue;
-        }
-        if (keys->count == KEYS_MAX || !es_note_key_parse(text, &keys->items[keys->count++])) {
-            es_ctl_error("%s: a line is no verifier key, or there are too many", path);
-            return false;
-        }
-    }
-    return true;
-}
 
 static void print_finding(void *context, const struct es_finding *finding)
 {
@@ -53,7 +20,7 @@ static void print_finding(void *context, const struct es_finding *finding)
     *told = true;
 }
 
-static enum es_exit verify_rows(struct es_db *db, const struct keys *keys)
+static enum es_exit verify_rows(struct es_db *db, const struct es_audit_keys *keys)
 {
     bool told = false;
     struct es_audit_report report;
@@ -96,7 +63,7 @@ static enum es_exit verify_files(struct es_db *db, const char *directory)
 }
 
 static enum es_exit verify(const struct es_ctl_command *self, const char *database,
-                           const struct keys *keys, const char *tiles)
+                           const struct es_audit_keys *keys, const char *tiles)
 {
     enum es_exit status;
     const struct es_db_statement *statements[STATEMENTS_MAX];
@@ -125,12 +92,14 @@ enum es_exit es_ctl_log_verify(const struct es_ctl_command *self, int argc, char
         ES_CTL_DATABASE(&database),
     };
     enum es_exit status;
-    struct keys keys = {.count = 0};
+    ES_CLEANUP(es_buf_done) struct es_buf error = ES_BUF_INIT;
+    struct es_audit_keys keys = {.count = 0};
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
         return status;
     }
     vkey_file = es_ctl_setting(vkey_file, "ELDERSAFE_LOG_VKEY_FILE");
-    if (vkey_file != NULL && !read_keys(vkey_file, &keys)) {
+    if (vkey_file != NULL && !es_audit_keys_read(vkey_file, &keys, &error)) {
+        es_ctl_error("%s", es_buf_str(&error));
         return ES_EXIT_CONFIG;
     }
     return verify(self, database, &keys, tiles);

@@ -1,44 +1,18 @@
 #include "worker-ledger/auditor/app.h"
 
 #include "common/base/clock.h"
-#include "common/base/mem.h"
-#include "common/base/text.h"
 #include "common/json/json.h"
 #include "common/observe/log.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- keys ---------------------------------------------------------------------------------- */
-static bool add_key(struct es_auditor *auditor, const char *text)
-{
-    return text[0] == '\0' || (auditor->key_count < ES_AUDITOR_KEYS_MAX &&
-                               es_note_key_parse(text, &auditor->keys[auditor->key_count++]));
-}
-
 bool es_auditor_load_keys(struct es_auditor *auditor, struct es_buf *error)
 {
     const char *path = auditor->config.log_vkey_file;
-    ES_CLEANUP(es_free_p) char *line = NULL;
-    size_t capacity = 0;
-    if (path == NULL) {
-        return true;
-    }
-    ES_CLEANUP(es_fclose_p) FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        es_buf_printf(error, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    while (getline(&line, &capacity, file) >= 0) {
-        if (!add_key(auditor, es_trim(line))) {
-            es_buf_printf(error, "%s: a line is no verifier key, or there are too many", path);
-            return false;
-        }
-    }
-    return true;
+    return path == NULL || es_audit_keys_read(path, &auditor->keys, error);
 }
 
 /* --- telling ------------------------------------------------------------------------------- */
@@ -167,8 +141,8 @@ bool es_auditor_tick(void *auditor_)
     int64_t started_us = es_clock_mono_us();
     struct es_audit_config config = {
         .network = (enum es_network)auditor->config.network,
-        .log_keys = auditor->keys,
-        .log_key_count = auditor->key_count,
+        .log_keys = auditor->keys.items,
+        .log_key_count = auditor->keys.count,
         .found = tell,
         .context = auditor,
         .stopping = es_daemon_stopping,

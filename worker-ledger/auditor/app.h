@@ -17,14 +17,12 @@
 #include "common/observe/endpoint.h"
 #include "common/observe/health.h"
 #include "common/observe/metrics.h"
-#include "common/tlog/note.h"
 #include "worker-ledger/auditor/audit.h"
+#include "worker-ledger/auditor/keys.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#define ES_AUDITOR_KEYS_MAX 4
 
 struct es_auditor_config {
     const char *database;
@@ -58,8 +56,7 @@ struct es_auditor {
     struct es_auditor_config config;
     bool once;
     bool json;
-    struct es_note_key keys[ES_AUDITOR_KEYS_MAX];
-    size_t key_count;
+    struct es_audit_keys keys;
     struct es_db *db; /* the ticker's */
     struct es_audit_marks *marks;
     int64_t full_at_us; /* when everything is due again */

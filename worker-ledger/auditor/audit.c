@@ -79,6 +79,13 @@ void es_audit_find(struct es_audit *audit, enum es_audit_check check, const char
     audit->config->found(audit->config->context, &finding);
 }
 
+void es_audit_find_row(struct es_audit *audit, enum es_audit_check check,
+                       const struct es_db_rows *rows, size_t row)
+{
+    es_audit_find(audit, check, es_db_text(rows, row, "expected"), es_db_text(rows, row, "found"),
+                  "%s", es_db_text(rows, row, "what"));
+}
+
 enum es_db_result es_audit_go_on(const struct es_audit *audit)
 {
     bool stopping = audit->config->stopping != NULL && audit->config->stopping();
@@ -127,8 +134,7 @@ void es_audit_report_rows(struct es_audit *audit, enum es_audit_check check,
     for (size_t i = 0; i < es_db_row_count(rows); i++) {
         int64_t subject = es_db_i64(rows, i, "subject");
         if (!es_audit_is_suspect(audit, suspect, subject)) {
-            es_audit_find(audit, check, es_db_text(rows, i, "expected"),
-                          es_db_text(rows, i, "found"), "%s", es_db_text(rows, i, "what"));
+            es_audit_find_row(audit, check, rows, i);
             es_audit_suspect(audit, suspect, subject);
         }
     }

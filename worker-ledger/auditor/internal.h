@@ -57,6 +57,10 @@ struct es_audit {
 void es_audit_find(struct es_audit *audit, enum es_audit_check check, const char *expected,
                    const char *found, const char *what, ...) ES_PRINTF(5, 6);
 
+/* One finding: what ROW says in its columns what, expected and found. */
+void es_audit_find_row(struct es_audit *audit, enum es_audit_check check,
+                       const struct es_db_rows *rows, size_t row);
+
 /* ES_DB_OK, or what ends the run: the process is to stop. Asked before each page. */
 enum es_db_result es_audit_go_on(const struct es_audit *audit) ES_MUST_CHECK;
 

@@ -116,8 +116,7 @@ static enum es_db_result check_counts(struct es_audit *audit, int64_t first, int
                  audit->report.findings[ES_AUDIT_CHECKPOINT] == 0 &&
                  audit->suspect_count[ES_SUSPECT_LEAF] == 0;
     for (size_t i = 0; result == ES_DB_OK && clean && i < es_db_row_count(rows); i++) {
-        es_audit_find(audit, ES_AUDIT_REWARD, es_db_text(rows, i, "expected"),
-                      es_db_text(rows, i, "found"), "%s", es_db_text(rows, i, "what"));
+        es_audit_find_row(audit, ES_AUDIT_REWARD, rows, i);
     }
     return result;
 }
@@ -173,8 +172,7 @@ static enum es_db_result check_unrewarded(struct es_audit *audit)
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result = es_db_run(audit->db, &es_audit_unrewarded_statement, &rows);
     for (size_t i = 0; result == ES_DB_OK && i < es_db_row_count(rows); i++) {
-        es_audit_find(audit, ES_AUDIT_REWARD, es_db_text(rows, i, "expected"),
-                      es_db_text(rows, i, "found"), "%s", es_db_text(rows, i, "what"));
+        es_audit_find_row(audit, ES_AUDIT_REWARD, rows, i);
     }
     return result;
 }
@@ -189,8 +187,7 @@ static enum es_db_result check_unearned(struct es_audit *audit, int64_t after, i
         if (es_db_bool(rows, i, "no_leaf") && audit->lost_rewards > 0) {
             audit->lost_rewards--; /* the hole in the log was told of */
         } else if (!es_audit_is_suspect(audit, ES_SUSPECT_LEAF, leaf_id)) {
-            es_audit_find(audit, ES_AUDIT_REWARD, es_db_text(rows, i, "expected"),
-                          es_db_text(rows, i, "found"), "%s", es_db_text(rows, i, "what"));
+            es_audit_find_row(audit, ES_AUDIT_REWARD, rows, i);
         }
     }
     return result;
@@ -247,8 +244,7 @@ static enum es_db_result check_currencies(struct es_audit *audit, int64_t after,
     enum es_db_result result =
         es_db_run(audit->db, &es_audit_currencies_statement, &rows, after, to);
     for (size_t i = 0; result == ES_DB_OK && i < es_db_row_count(rows); i++) {
-        es_audit_find(audit, ES_AUDIT_BALANCE, es_db_text(rows, i, "expected"),
-                      es_db_text(rows, i, "found"), "%s", es_db_text(rows, i, "what"));
+        es_audit_find_row(audit, ES_AUDIT_BALANCE, rows, i);
     }
     return result;
 }

@@ -281,8 +281,7 @@ static enum es_db_result check_silent(struct es_audit *audit)
         result = es_db_run(audit->db, &es_audit_silent_statement, &rows);
     }
     for (size_t i = 0; result == ES_DB_OK && i < es_db_row_count(rows); i++) {
-        es_audit_find(audit, ES_AUDIT_LIVENESS, es_db_text(rows, i, "expected"),
-                      es_db_text(rows, i, "found"), "%s", es_db_text(rows, i, "what"));
+        es_audit_find_row(audit, ES_AUDIT_LIVENESS, rows, i);
     }
     return result == ES_DB_OK ? es_db_run(audit->db, &es_audit_planner_statement, NULL, "off")
                               : result;
