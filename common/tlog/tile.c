@@ -36,6 +36,26 @@ size_t es_tile_width(unsigned level, uint64_t index, uint64_t size)
     return index == full ? (size_t)(hashes % ES_TILE_WIDTH) : 0;
 }
 
+static bool read_held(void *context, const struct es_tile *wanted,
+                      struct es_hash ret_hashes[ES_TILE_WIDTH], size_t *ret_width)
+{
+    const struct es_tile_set *set = context;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct es_tile *held = &set->tiles[i].tile;
+        if (held->level == wanted->level && held->index == wanted->index) {
+            memcpy(ret_hashes, set->tiles[i].hashes, held->width * sizeof(*ret_hashes));
+            *ret_width = held->width;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct es_tile_store es_tile_set_store(struct es_tile_set *set)
+{
+    return (struct es_tile_store){.context = set, .read = read_held};
+}
+
 struct es_hash es_tile_subtree(const struct es_hash *hashes, unsigned height)
 {
     struct es_hash row[ES_TILE_WIDTH];

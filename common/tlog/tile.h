@@ -55,6 +55,19 @@ struct es_tile_store {
     es_tile_write_fn *write; /* only es_tile_append() uses it */
 };
 
+/* A tile with its hashes. */
+struct es_held_tile {
+    struct es_tile tile;
+    const struct es_hash *hashes; /* tile.width of them */
+};
+
+/* Some tiles in memory, and a store that can read them and no others, as long as SET lives. */
+struct es_tile_set {
+    const struct es_held_tile *tiles;
+    size_t count;
+};
+struct es_tile_store es_tile_set_store(struct es_tile_set *set);
+
 enum es_tile_result {
     ES_TILE_OK,
     ES_TILE_BAD_RANGE,  /* no such leaf, or no such pair of sizes */

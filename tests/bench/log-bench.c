@@ -27,12 +27,6 @@
 #define TIMEOUT_MS 60000
 #define ARGUMENTS  4
 
-/* The tiles of one proof, read at once, as core does for a receipt. */
-struct tiles {
-    struct es_log_tile *found;
-    size_t count;
-};
-
 static ES_NORETURN void give_up(const char *what, const char *why)
 {
     (void)fprintf(stderr, "log-bench: %s: %s\n", what, why);
@@ -57,30 +51,20 @@ static int64_t seal_all(struct es_db *db, struct es_arena *arena,
     return leaves;
 }
 
-static bool read_tile(void *context, const struct es_tile *wanted,
-                      struct es_hash ret_hashes[ES_TILE_WIDTH], size_t *ret_width)
-{
-    const struct tiles *tiles = context;
-    for (size_t i = 0; i < tiles->count; i++) {
-        const struct es_log_tile *found = &tiles->found[i];
-        if (found->tile.level == wanted->level && found->tile.index == wanted->index) {
-            memcpy(ret_hashes, found->hashes, found->tile.width * sizeof(*ret_hashes));
-            *ret_width = found->tile.width;
-            return true;
-        }
-    }
-    return false;
-}
-
+/* As core does it for a receipt: the tiles of one proof are read at once. */
 static void prove(struct es_db *db, struct es_arena *arena, uint64_t index, uint64_t size)
 {
     struct es_tile wanted[ES_TILE_INCLUSION_MAX];
-    struct tiles tiles = {.count = 0};
-    struct es_tile_store store = {.context = &tiles, .read = read_tile};
+    struct es_held_tile *tiles = NULL;
+    size_t found = 0;
     struct es_merkle_proof proof;
     size_t count = es_tile_inclusion_tiles(index, size, wanted);
-    if (es_log_read_tiles(db, arena, wanted, count, &tiles.found, &tiles.count) != ES_DB_OK ||
-        es_tile_inclusion(&store, index, size, &proof) != ES_TILE_OK) {
+    if (es_log_read_tiles(db, arena, wanted, count, &tiles, &found) != ES_DB_OK) {
+        give_up("a proof", es_db_error(db));
+    }
+    struct es_tile_set set = {tiles, found};
+    struct es_tile_store store = es_tile_set_store(&set);
+    if (es_tile_inclusion(&store, index, size, &proof) != ES_TILE_OK) {
         give_up("a proof", "the tiles do not give it");
     }
 }

@@ -74,44 +74,25 @@ const struct es_db_statement receipts_tiles_statement = {
         " JOIN anchor.tiles t USING (level, tile_index)",
 };
 
-/* The tiles of one proof. */
-struct tiles {
-    size_t count;
-    struct {
-        struct es_tile tile;
-        const void *hashes;
-    } items[ES_TILE_INCLUSION_MAX];
-};
-
-static bool find_tile(void *context, const struct es_tile *wanted,
-                      struct es_hash ret_hashes[ES_TILE_WIDTH], size_t *ret_width)
-{
-    const struct tiles *tiles = context;
-    for (size_t i = 0; i < tiles->count; i++) {
-        const struct es_tile *tile = &tiles->items[i].tile;
-        if (tile->level == wanted->level && tile->index == wanted->index) {
-            memcpy(ret_hashes, tiles->items[i].hashes, tile->width * sizeof(*ret_hashes));
-            *ret_width = tile->width;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What is wider than a tile is damaged, and left out: the proof then cannot be made. */
-static void keep_tiles(struct tiles *tiles, const struct es_db_rows *rows, struct es_arena *arena)
+static struct es_tile_set *keep_tiles(const struct es_db_rows *rows, struct es_arena *arena)
 {
-    for (size_t i = 0; i < es_db_row_count(rows) && tiles->count < ES_TILE_INCLUSION_MAX; i++) {
+    struct es_tile_set *set = ES_ARENA_NEW(arena, struct es_tile_set);
+    struct es_held_tile *tiles = es_arena_alloc(arena, es_db_row_count(rows) * sizeof(*tiles));
+    set->tiles = tiles;
+    for (size_t i = 0; i < es_db_row_count(rows); i++) {
         size_t length = 0;
         const void *hashes = es_db_bytea(rows, i, "hashes", &length);
         if (length <= ES_TILE_WIDTH * sizeof(struct es_hash)) {
-            tiles->items[tiles->count].tile =
-                (struct es_tile){.level = (unsigned)es_db_i64(rows, i, "level"),
-                                 .index = (uint64_t)es_db_i64(rows, i, "tile_index"),
-                                 .width = length / sizeof(struct es_hash)};
-            tiles->items[tiles->count++].hashes = es_arena_strndup(arena, hashes, length);
+            tiles[set->count++] = (struct es_held_tile){
+                .tile = {.level = (unsigned)es_db_i64(rows, i, "level"),
+                         .index = (uint64_t)es_db_i64(rows, i, "tile_index"),
+                         .width = length / sizeof(struct es_hash)},
+                .hashes = (const struct es_hash *)es_arena_strndup(arena, hashes, length),
+            };
         }
     }
+    return set;
 }
 
 enum es_db_result receipts_tiles(struct es_db *db, uint64_t index, uint64_t size,
@@ -130,9 +111,7 @@ enum es_db_result receipts_tiles(struct es_db *db, uint64_t index, uint64_t size
                                          &(struct es_db_array){.items = levels, .count = count},
                                          &(struct es_db_array){.items = indexes, .count = count});
     if (result == ES_DB_OK) {
-        struct tiles *tiles = ES_ARENA_NEW(arena, struct tiles);
-        keep_tiles(tiles, rows, arena);
-        *ret_store = (struct es_tile_store){.context = tiles, .read = find_tile};
+        *ret_store = es_tile_set_store(keep_tiles(rows, arena));
     }
     return result;
 }

@@ -165,12 +165,12 @@ enum es_db_result es_log_take(struct es_db *db, struct es_arena *arena, int64_t 
     return result;
 }
 
-static struct es_log_tile read_tile(const struct es_db_rows *rows, size_t row,
-                                    struct es_arena *arena)
+static struct es_held_tile read_tile(const struct es_db_rows *rows, size_t row,
+                                     struct es_arena *arena)
 {
     size_t length = 0;
     const void *bytes = es_db_bytea(rows, row, "hashes", &length);
-    return (struct es_log_tile){
+    return (struct es_held_tile){
         .tile = {.level = (unsigned)es_db_i64(rows, row, "level"),
                  .index = (uint64_t)es_db_i64(rows, row, "tile_index"),
                  .width = length / ES_HASH_SIZE},
@@ -180,7 +180,7 @@ static struct es_log_tile read_tile(const struct es_db_rows *rows, size_t row,
 
 enum es_db_result es_log_read_tiles(struct es_db *db, struct es_arena *arena,
                                     const struct es_tile *tiles, size_t count,
-                                    struct es_log_tile **ret_tiles, size_t *ret_count)
+                                    struct es_held_tile **ret_tiles, size_t *ret_count)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     int16_t *levels = es_arena_alloc(arena, count * sizeof(*levels));
@@ -196,7 +196,7 @@ enum es_db_result es_log_read_tiles(struct es_db *db, struct es_arena *arena,
         return result;
     }
     size_t found = es_db_row_count(rows);
-    struct es_log_tile *read = es_arena_alloc(arena, found * sizeof(*read));
+    struct es_held_tile *read = es_arena_alloc(arena, found * sizeof(*read));
     for (size_t i = 0; i < found; i++) {
         read[i] = read_tile(rows, i, arena);
     }
@@ -205,7 +205,7 @@ enum es_db_result es_log_read_tiles(struct es_db *db, struct es_arena *arena,
     return ES_DB_OK;
 }
 
-enum es_db_result es_log_put_tiles(struct es_db *db, const struct es_log_tile *tiles, size_t count)
+enum es_db_result es_log_put_tiles(struct es_db *db, const struct es_held_tile *tiles, size_t count)
 {
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     int16_t *levels = es_arena_alloc(arena, count * sizeof(*levels));

@@ -45,21 +45,15 @@ enum es_db_result es_log_lock(struct es_db *db, int64_t *ret_size) ES_MUST_CHECK
 enum es_db_result es_log_take(struct es_db *db, struct es_arena *arena, int64_t size, int64_t limit,
                               const struct es_hash **ret_hashes, size_t *ret_count) ES_MUST_CHECK;
 
-/* One tile with its hashes. */
-struct es_log_tile {
-    struct es_tile tile;
-    const struct es_hash *hashes; /* tile.width of them */
-};
-
 /* Read those of the COUNT tiles named by TILES (level and index) that exist. Results live in ARENA,
  * in no particular order. */
 enum es_db_result es_log_read_tiles(struct es_db *db, struct es_arena *arena,
                                     const struct es_tile *tiles, size_t count,
-                                    struct es_log_tile **ret_tiles,
+                                    struct es_held_tile **ret_tiles,
                                     size_t *ret_count) ES_MUST_CHECK;
 
 /* Store tiles, replacing shorter ones. */
-enum es_db_result es_log_put_tiles(struct es_db *db, const struct es_log_tile *tiles,
+enum es_db_result es_log_put_tiles(struct es_db *db, const struct es_held_tile *tiles,
                                    size_t count) ES_MUST_CHECK;
 
 /* Record a checkpoint that adds the leaves FIRST_INDEX .. SIZE-1, put it on the list of those that

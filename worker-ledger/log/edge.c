@@ -23,7 +23,7 @@ enum es_db_result es_edge_load(struct es_db *db, struct es_arena *arena, uint64_
 {
     struct es_edge edge = {.arena = arena};
     struct es_tile wanted[ES_TILE_LEVELS];
-    struct es_log_tile *tiles = NULL;
+    struct es_held_tile *tiles = NULL;
     size_t count = 0;
     enum es_db_result result =
         es_log_read_tiles(db, arena, wanted, es_edge_tiles(size, wanted), &tiles, &count);
@@ -41,7 +41,7 @@ static bool read_tile(void *context, const struct es_tile *wanted,
                       struct es_hash ret_hashes[ES_TILE_WIDTH], size_t *ret_width)
 {
     const struct es_edge *edge = context;
-    const struct es_log_tile *held = &edge->last[wanted->level];
+    const struct es_held_tile *held = &edge->last[wanted->level];
     if (held->tile.width < wanted->width || held->tile.index != wanted->index) {
         return false;
     }
@@ -50,11 +50,11 @@ static bool read_tile(void *context, const struct es_tile *wanted,
     return true;
 }
 
-static struct es_log_tile *next_written(struct es_edge *edge)
+static struct es_held_tile *next_written(struct es_edge *edge)
 {
     if (edge->written_count == edge->written_capacity) {
         size_t capacity = edge->written_capacity > 0 ? 2 * edge->written_capacity : FIRST_CAPACITY;
-        struct es_log_tile *grown = es_arena_alloc(edge->arena, capacity * sizeof(*grown));
+        struct es_held_tile *grown = es_arena_alloc(edge->arena, capacity * sizeof(*grown));
         if (edge->written_count > 0) {
             memcpy(grown, edge->written, edge->written_count * sizeof(*grown));
         }
@@ -69,8 +69,8 @@ static bool write_tile(void *context, const struct es_tile *tile, const struct e
     struct es_edge *edge = context;
     struct es_hash *kept = es_arena_alloc(edge->arena, tile->width * sizeof(*kept));
     memcpy(kept, hashes, tile->width * sizeof(*kept));
-    struct es_log_tile *written = next_written(edge);
-    *written = (struct es_log_tile){.tile = *tile, .hashes = kept};
+    struct es_held_tile *written = next_written(edge);
+    *written = (struct es_held_tile){.tile = *tile, .hashes = kept};
     edge->last[tile->level] = *written;
     return true;
 }

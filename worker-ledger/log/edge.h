@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 struct es_edge {
-    struct es_arena *arena;                  /* of the caller: all hashes live there */
-    struct es_log_tile last[ES_TILE_LEVELS]; /* the last tile of each level; width 0: none */
-    struct es_log_tile *written;             /* in order of writing */
+    struct es_arena *arena;                   /* of the caller: all hashes live there */
+    struct es_held_tile last[ES_TILE_LEVELS]; /* the last tile of each level; width 0: none */
+    struct es_held_tile *written;             /* in order of writing */
     size_t written_count;
     size_t written_capacity;
 };

@@ -123,7 +123,7 @@ static bool write_tile(struct round *round, const struct es_tile *tile,
 /* Write COUNT tiles, each as wide as it is named; the database may hold wider ones by now. */
 static enum es_db_result write_tiles(struct round *round, const struct es_tile *tiles, size_t count)
 {
-    struct es_log_tile *held = NULL;
+    struct es_held_tile *held = NULL;
     size_t held_count = 0;
     enum es_db_result result =
         es_log_read_tiles(round->db, round->arena, tiles, count, &held, &held_count);
@@ -135,7 +135,7 @@ static enum es_db_result write_tiles(struct round *round, const struct es_tile *
     }
     for (size_t i = 0; i < count && round->file_error == 0; i++) {
         for (size_t k = 0; k < held_count; k++) {
-            const struct es_log_tile *tile = &held[k];
+            const struct es_held_tile *tile = &held[k];
             if (tile->tile.level == tiles[i].level && tile->tile.index == tiles[i].index &&
                 tile->tile.width >= tiles[i].width && !write_tile(round, &tiles[i], tile->hashes)) {
                 break;
