@@ -7,6 +7,7 @@
  * the ledger, the probe, outages and housekeeping. The steps below are the whole start-up order;
  * they stop in reverse.
  */
+#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/bus/relay.h"
 #include "common/daemon/daemon.h"
@@ -24,7 +25,6 @@
 
 #define LIMITER_ENTRIES 262144 /* 4 MiB: several times the keys of a busy 10 s window */
 #define ALIVE_LIMIT_MS  10000
-#define MS_PER_S        1000
 #define LISTEN_NAME     "core"
 
 static enum es_exit start_keys(void *app, struct es_buf *error)
@@ -198,7 +198,7 @@ static void refresh_outbox(const struct app *app)
     struct es_relay_status relay = es_relay_status(app->relay);
     es_metric_set(app->metrics, METRIC_RELAY_LEADING, relay.leading);
     es_metric_set(app->metrics, METRIC_OUTBOX_UNPUBLISHED, relay.unpublished);
-    es_metric_set(app->metrics, METRIC_OUTBOX_OLDEST, relay.oldest_ms / MS_PER_S);
+    es_metric_set(app->metrics, METRIC_OUTBOX_OLDEST, relay.oldest_ms / ES_MS_PER_S);
     es_metric_set(app->metrics, METRIC_OUTBOX_PUBLISHED, relay.published);
 }
 

@@ -22,6 +22,7 @@ void es_clock_set_offset_us(int64_t offset_us);
 
 #define ES_US_PER_S  INT64_C(1000000)
 #define ES_US_PER_MS INT64_C(1000)
+#define ES_MS_PER_S  INT64_C(1000)
 
 /* "2026-11-21T07:02:11.123Z" (RFC 3339, milliseconds, UTC): 24 characters and a NUL. */
 #define ES_TIME_TEXT_SIZE 25

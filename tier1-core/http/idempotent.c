@@ -1,4 +1,5 @@
 /* Idempotency-Key: the tier's store behind the server's protocol. */
+#include "common/base/clock.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/idempotency.h"
@@ -12,11 +13,10 @@
 /* A request is not begun when it is older than its time limit, and from then on its statements'
  * deadlines add up to less than this. */
 #define LEASE_MARGIN_S 60
-#define MS_PER_S       1000
 
 static int64_t lease_s(const struct app *app)
 {
-    return app->config.request_timeout_ms / MS_PER_S + LEASE_MARGIN_S;
+    return app->config.request_timeout_ms / ES_MS_PER_S + LEASE_MARGIN_S;
 }
 
 /* The caller's part of the key: the token, or the client's address where there is none, so that

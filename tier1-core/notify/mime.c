@@ -3,9 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WORD_BYTES                                                                                 \
-    39                 /* with frame and "Subject: " 73 characters: a line may have 76 (RFC 2047)  \
-                        */
+/* With frame and "Subject: " 73 characters: a line may have 76 (RFC 2047). */
+#define WORD_BYTES  39
 #define LINE_LENGTH 76 /* of quoted-printable, a soft line end included */
 
 static bool is_printable(unsigned char byte)

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define COUNT_AT_LEAST 10000 /* waiting leaves are counted exactly up to here */
-#define MS_PER_S       1000
 
 struct es_sealer {
     struct es_ledger *ledger;
@@ -28,13 +27,13 @@ struct es_sealer {
 static void watch_age(struct es_sealer *sealer, const struct es_log_waiting *waiting)
 {
     struct es_metrics *metrics = sealer->ledger->metrics;
-    bool too_old = waiting->oldest_ms > sealer->ledger->config.leaf_age_alarm_s * MS_PER_S;
+    bool too_old = waiting->oldest_ms > sealer->ledger->config.leaf_age_alarm_s * ES_MS_PER_S;
     es_metric_set(metrics, ES_METRIC_LEAVES_WAITING, waiting->leaves);
-    es_metric_set(metrics, ES_METRIC_LEAF_OLDEST, waiting->oldest_ms / MS_PER_S);
+    es_metric_set(metrics, ES_METRIC_LEAF_OLDEST, waiting->oldest_ms / ES_MS_PER_S);
     es_metric_set(metrics, ES_METRIC_LEAF_ALARM, too_old);
     if (too_old && !sealer->alarmed) {
         es_log(ES_LOG_WARN, "ledger.leaf_age_alarm",
-               es_f_int("oldest_s", waiting->oldest_ms / MS_PER_S),
+               es_f_int("oldest_s", waiting->oldest_ms / ES_MS_PER_S),
                es_f_int("waiting", waiting->leaves));
     } else if (!too_old && sealer->alarmed) {
         es_log(ES_LOG_INFO, "ledger.leaf_age_normal", es_f_int("waiting", waiting->leaves));

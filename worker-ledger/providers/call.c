@@ -1,6 +1,5 @@
+#include "common/base/clock.h"
 #include "worker-ledger/providers/internal.h"
-
-#define MS_PER_S 1000
 
 enum es_client_result es_provider_call(struct es_provider *provider,
                                        const struct es_provider_call *call,
@@ -54,7 +53,7 @@ enum es_client_result es_provider_post_json(struct es_provider *provider, const 
 
 void es_provider_note_retry(struct es_sighting *sighting, const struct es_client_answer *answer)
 {
-    sighting->retry_after_ms = answer->retry_after_s > 0 ? answer->retry_after_s * MS_PER_S : 0;
+    sighting->retry_after_ms = answer->retry_after_s > 0 ? answer->retry_after_s * ES_MS_PER_S : 0;
 }
 
 struct es_sighting es_provider_no_answer(enum es_client_result result)
