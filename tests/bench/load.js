@@ -18,18 +18,17 @@ const REST_MOST_MS = 10_000;
 
 /**
  * Loads URL/api/signal for SECONDS. PIDS: { name: process id } whose processor time is wanted.
- * Yields { answered, refused, broken, seconds, p50, p99 (ms), exhausted, cpu: { name: seconds }, busy }.
+ * Yields { answered, refused, broken, seconds, p50, p99 (ms), exhausted, cpu: { name: seconds } }.
  */
-export async function load({ url, seconds, tokenFile, first = 0, pids = {}, connections = CONNECTIONS }) {
+export async function load({ url, seconds, tokenFile, pids = {}, connections = CONNECTIONS }) {
   await rest();
   const before = Object.entries(pids).map(([name, pid]) => [name, pid, cpuSeconds(pid)]);
-  const machine = machineBusy();
-  const argv = [`-t${THREADS}`, `-c${connections}`, `-d${seconds}`, '--timeout', `${TIMEOUT_S}s`, '-s', path.join(BENCH, 'signals.lua'), `${url}/api/signal`, '--', tokenFile, String(first)];
+  const argv = [`-t${THREADS}`, `-c${connections}`, `-d${seconds}`, '--timeout', `${TIMEOUT_S}s`, '-s', path.join(BENCH, 'signals.lua'), `${url}/api/signal`, '--', tokenFile];
   const { stdout } = await run('wrk', argv);
   const result = stdout.match(/^RESULT (.*)$/m);
   if (!result) throw new Error(`wrk said: ${stdout}`);
   const cpu = Object.fromEntries(before.map(([name, pid, used]) => [name, cpuSeconds(pid) - used]));
-  return { ...JSON.parse(result[1]), cpu, busy: machineBusy(machine) };
+  return { ...JSON.parse(result[1]), cpu };
 }
 
 // What came before, a server's start or the emptying of tables, is written back for a while.

@@ -1,8 +1,8 @@
 -- wrk script: every request is another member's signal. Each thread walks its own share of the token
--- file once, from token FIRST on; a thread that has sent its last one stops. At the end one JSON
+-- file once; a thread that has sent its last one stops. At the end one JSON
 -- line: what came back, and how long it took. No response(): it would cost as much as the server.
 --
---     wrk -t2 -c128 -d4 -s signals.lua URL -- TOKENFILE [FIRST]
+--     wrk -t2 -c128 -d4 -s signals.lua URL -- TOKENFILE
 
 local threads = {}
 
@@ -12,11 +12,10 @@ function setup(thread)
 end
 
 function init(args)
-  local first = tonumber(args[2] or "0")
   local n = 0
   tokens = {}
   for line in io.lines(args[1]) do
-    if n >= first and n % 2 == id % 2 then
+    if n % 2 == id % 2 then
       tokens[#tokens + 1] = line
     end
     n = n + 1
