@@ -1,6 +1,7 @@
 #include "common/base/buf.h"
 
 #include "common/base/mem.h"
+#include "common/base/text.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -94,6 +95,12 @@ void es_buf_add_be64(struct es_buf *buf, uint64_t value)
         bytes[i] = (unsigned char)(value >> (8 * (sizeof(bytes) - 1 - i)));
     }
     es_buf_add(buf, bytes, sizeof(bytes));
+}
+
+void es_buf_add_i64(struct es_buf *buf, int64_t value)
+{
+    char text[ES_I64_TEXT_SIZE];
+    es_buf_add(buf, text, es_format_i64(value, text));
 }
 
 void es_buf_add_hex(struct es_buf *buf, const void *bytes, size_t length)

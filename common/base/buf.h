@@ -35,6 +35,7 @@ void es_buf_add_zeros(struct es_buf *buf, size_t count);
 void es_buf_add_le32(struct es_buf *buf, uint32_t value);
 void es_buf_add_le64(struct es_buf *buf, uint64_t value);
 void es_buf_add_be64(struct es_buf *buf, uint64_t value);
+void es_buf_add_i64(struct es_buf *buf, int64_t value); /* decimal */
 void es_buf_add_hex(struct es_buf *buf, const void *bytes, size_t length);
 void es_buf_add_base64(struct es_buf *buf, const void *bytes, size_t length);    /* padded */
 void es_buf_add_base64url(struct es_buf *buf, const void *bytes, size_t length); /* no padding */

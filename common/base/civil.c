@@ -1,12 +1,13 @@
 #include "common/base/civil.h"
 
-#include <stdio.h>
+#include "common/base/text.h"
+
 #include <string.h>
 
 #define DAYS_PER_ERA  146097 /* 400 years */
 #define DAYS_TO_1970  719468 /* from 0000-03-01 */
 #define YEARS_PER_ERA 400
-#define LONGEST_DATE  32
+#define LAST_YEAR     9999
 
 int32_t es_civil_to_days(struct es_civil date)
 {
@@ -39,10 +40,14 @@ struct es_civil es_civil_from_days(int32_t days)
 void es_civil_format(int32_t days, char ret_text[ES_DATE_TEXT_SIZE])
 {
     struct es_civil date = es_civil_from_days(days);
-    char text[LONGEST_DATE];
-    (void)snprintf(text, sizeof(text), "%04d-%02d-%02d", date.year, date.month, date.day);
-    memcpy(ret_text, text, ES_DATE_TEXT_SIZE - 1);
-    ret_text[ES_DATE_TEXT_SIZE - 1] = '\0';
+    unsigned year = (unsigned)date.year % (LAST_YEAR + 1);
+    char *at = es_put_two_digits(ret_text, year / 100);
+    at = es_put_two_digits(at, year % 100);
+    *at++ = '-';
+    at = es_put_two_digits(at, (unsigned)date.month);
+    *at++ = '-';
+    at = es_put_two_digits(at, (unsigned)date.day);
+    *at = '\0';
 }
 
 static bool digits(const char *text, size_t count, int32_t *ret_value)

@@ -1,9 +1,9 @@
 #include "common/base/clock.h"
 
 #include "common/base/civil.h"
+#include "common/base/text.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,10 +39,20 @@ void es_clock_format(int64_t at_us, char ret_text[ES_TIME_TEXT_SIZE])
     int64_t seconds = ms / 1000;
     int64_t days = seconds / SECONDS_PER_DAY;
     unsigned of_day = (unsigned)(seconds - days * SECONDS_PER_DAY);
-    char date[ES_DATE_TEXT_SIZE];
-    es_civil_format((int32_t)days, date);
-    (void)snprintf(ret_text, ES_TIME_TEXT_SIZE, "%sT%02u:%02u:%02u.%03uZ", date, of_day / 3600 % 24,
-                   of_day / 60 % 60, of_day % 60, (unsigned)(ms % 1000) % 1000);
+    unsigned fraction = (unsigned)(ms % ES_MS_PER_S);
+    es_civil_format((int32_t)days, ret_text);
+    char *at = ret_text + ES_DATE_TEXT_SIZE - 1;
+    *at++ = 'T';
+    at = es_put_two_digits(at, of_day / 3600);
+    *at++ = ':';
+    at = es_put_two_digits(at, of_day / 60 % 60);
+    *at++ = ':';
+    at = es_put_two_digits(at, of_day % 60);
+    *at++ = '.';
+    *at++ = (char)('0' + fraction / 100);
+    at = es_put_two_digits(at, fraction % 100);
+    *at++ = 'Z';
+    *at = '\0';
 }
 
 /* Two digits at TEXT no greater than MAX, or -1. */

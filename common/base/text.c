@@ -33,6 +33,33 @@ bool es_parse_i64(const char *text, int64_t *ret_value)
     return true;
 }
 
+size_t es_format_i64(int64_t value, char ret_text[ES_I64_TEXT_SIZE])
+{
+    char reversed[ES_I64_TEXT_SIZE];
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t count = 0;
+    size_t length = 0;
+    do {
+        reversed[count++] = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
+    if (value < 0) {
+        ret_text[length++] = '-';
+    }
+    while (count > 0) {
+        ret_text[length++] = reversed[--count];
+    }
+    ret_text[length] = '\0';
+    return length;
+}
+
+char *es_put_two_digits(char *text, unsigned value)
+{
+    *text++ = (char)('0' + value / 10);
+    *text++ = (char)('0' + value % 10);
+    return text;
+}
+
 bool es_parse_hex(const char *text, void *ret_bytes, size_t size)
 {
     static const char digits[] = "0123456789abcdefABCDEF";

@@ -16,6 +16,13 @@
 bool es_parse_u64(const char *text, uint64_t *ret_value) ES_MUST_CHECK;
 bool es_parse_i64(const char *text, int64_t *ret_value) ES_MUST_CHECK;
 
+/* VALUE as es_parse_i64() takes it, and a NUL; returns the number of characters. */
+#define ES_I64_TEXT_SIZE 21
+size_t es_format_i64(int64_t value, char ret_text[ES_I64_TEXT_SIZE]);
+
+/* VALUE, 0 to 99, as two characters without a NUL; returns TEXT moved on. */
+char *es_put_two_digits(char *text, unsigned value);
+
 /* Exactly SIZE bytes from 2*SIZE hexadecimal digits (either case). */
 bool es_parse_hex(const char *text, void *ret_bytes, size_t size) ES_MUST_CHECK;
 

@@ -143,13 +143,15 @@ void es_json_text(struct es_json_writer *writer, const char *text)
 void es_json_int(struct es_json_writer *writer, int64_t value)
 {
     separate(writer);
-    es_buf_printf(writer->out, "%" PRId64, value);
+    es_buf_add_i64(writer->out, value);
 }
 
 void es_json_id(struct es_json_writer *writer, int64_t value)
 {
     separate(writer);
-    es_buf_printf(writer->out, "\"%" PRId64 "\"", value);
+    es_buf_add_byte(writer->out, '"');
+    es_buf_add_i64(writer->out, value);
+    es_buf_add_byte(writer->out, '"');
 }
 
 void es_json_bool(struct es_json_writer *writer, bool value)

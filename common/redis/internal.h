@@ -56,9 +56,6 @@ void es_resp_begin(struct es_buf *out, size_t argc);
 void es_resp_arg(struct es_buf *out, const void *bytes, size_t length);
 void es_resp_arg_text(struct es_buf *out, const char *text);
 void es_resp_arg_int(struct es_buf *out, int64_t value);
-/* VALUE's digits and a NUL into RET_DIGITS; how many there are. */
-#define ES_DIGITS_SIZE 21
-size_t es_digits(int64_t value, char ret_digits[ES_DIGITS_SIZE]);
 
 /* --- script.c --- */
 #define ES_SHA1_TEXT_SIZE 41

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/base/text.h"
 #include "common/redis/buckets.h"
 #include "common/redis/internal.h"
 
@@ -59,7 +60,7 @@ struct item {
     uint64_t tag;
     int64_t level_us; /* of the local bucket, then of whichever is emptier */
     bool asked;       /* the local bucket admits it: the shared one decides */
-    char digits[ES_DIGITS_SIZE];
+    char digits[ES_I64_TEXT_SIZE];
 };
 
 /* A call of es_limiter_take or es_limiter_take_many. */
@@ -276,7 +277,7 @@ void es_limiter_take_many(struct es_limiter *limiter, struct es_redis *redis,
 {
     ES_CLEANUP(es_free_p) struct item *items = es_calloc(count, sizeof(*items));
     for (size_t i = 0; i < count; i++) {
-        items[i].length = es_digits(keys[i], items[i].digits);
+        items[i].length = es_format_i64(keys[i], items[i].digits);
         items[i].key = items[i].digits;
     }
     struct taking taking = {.limiter = limiter,

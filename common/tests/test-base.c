@@ -137,6 +137,24 @@ static void integers_are_parsed_whole_or_not_at_all(void **state)
     assert_false(es_parse_u64("18446744073709551616", &large));
 }
 
+static void integers_are_written_as_they_are_read(void **state)
+{
+    (void)state;
+    static const int64_t values[] = {0, 7, -7, 10, 99, 100, -1000, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < ES_ARRAY_LEN(values); i++) {
+        char text[ES_I64_TEXT_SIZE];
+        int64_t back = 42;
+        size_t length = es_format_i64(values[i], text);
+        assert_int_equal(length, strlen(text));
+        assert_true(es_parse_i64(text, &back));
+        assert_int_equal(back, values[i]);
+    }
+    ES_CLEANUP(es_buf_done) struct es_buf buf = ES_BUF_INIT;
+    es_buf_add_i64(&buf, INT64_MIN);
+    es_buf_add_i64(&buf, 0);
+    assert_string_equal(es_buf_str(&buf), "-92233720368547758080");
+}
+
 static void hex_is_exact(void **state)
 {
     (void)state;
@@ -327,6 +345,7 @@ int main(void)
         cmocka_unit_test(reader_refuses_to_pass_the_end),
         cmocka_unit_test(reader_takes_only_the_shortest_varint),
         cmocka_unit_test(integers_are_parsed_whole_or_not_at_all),
+        cmocka_unit_test(integers_are_written_as_they_are_read),
         cmocka_unit_test(hex_is_exact),
         cmocka_unit_test(base64url_is_exact),
         cmocka_unit_test(utf8_is_checked_to_the_letter),
