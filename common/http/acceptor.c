@@ -72,9 +72,7 @@ static int accept_all(struct es_acceptor *acceptor)
             }
             return error == EAGAIN || error == EWOULDBLOCK ? -1 : FAILURE_PAUSE_MS;
         }
-        if (!es_loop_add(least_loaded(acceptor), fd, (const struct sockaddr *)&peer, length)) {
-            es_connections_unreserve(acceptor->connections);
-        }
+        es_loop_add(least_loaded(acceptor), fd, (const struct sockaddr *)&peer, length);
     }
     return -1;
 }

@@ -85,6 +85,10 @@ struct es_request {
     bool to_executor;
     void *context;
 
+    /* set when it is handed back without an answer */
+    es_answerer *answerer;
+    void *answerer_context;
+
     struct es_answer answer;
 };
 

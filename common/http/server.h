@@ -161,9 +161,13 @@ void es_request_set_context(struct es_request *request, void *context);
 void *es_request_context(const struct es_request *request);
 
 /* Fast routes: take the request off the event loop; from now on exactly one other thread owns it
- * and must answer and then call es_request_resume() once. */
+ * and must hand it back once: answered, by es_request_resume(), or, when its own time is dearer
+ * than the event thread's, with ANSWER, which the event thread calls with CONTEXT and which
+ * answers. */
+typedef void es_answerer(struct es_request *request, void *context);
 void es_request_suspend(struct es_request *request);
 void es_request_resume(struct es_request *request);
+void es_request_resume_to(struct es_request *request, es_answerer *answer, void *context);
 /* Fast routes: hand the request to the executor after all (route->handle runs it). */
 void es_request_to_executor(struct es_request *request);
 

@@ -79,7 +79,40 @@ static void answer_all_parked(void)
     assert_int_equal(pthread_join(lane, NULL), 0);
 }
 
+/* --- a lane whose time is dear: it hands requests back for the event thread to answer ------- */
+
+static pthread_t dear_lane;
+
+static void answer_in_its_place(struct es_request *request, void *context)
+{
+    assert_false(pthread_equal(pthread_self(), dear_lane));
+    answer_number(request, 200, *(int *)context);
+}
+
+static void *hand_parked_back(void *numbers_)
+{
+    int *numbers = numbers_;
+    pthread_mutex_lock(&parked.lock);
+    dear_lane = pthread_self();
+    for (size_t i = 0; i < parked.count; i++) {
+        numbers[i] = (int)i;
+        es_request_resume_to(parked.requests[i], answer_in_its_place, &numbers[i]);
+    }
+    parked.count = 0;
+    pthread_mutex_unlock(&parked.lock);
+    return NULL;
+}
+
+static void hold_up_the_loop(struct es_request *request, void *app_, void *worker)
+{
+    (void)app_;
+    (void)worker;
+    gate_pass(&gate);
+    answer_number(request, 200, 0);
+}
+
 static const struct es_route routes[] = {
+    {.method = "POST", .path = "/hold-up", .fast = hold_up_the_loop},
     {.method = "POST", .path = "/gate", .handle = wait_at_gate},
     {.method = "POST", .path = "/park", .fast = park},
     {.method = "POST", .path = "/unpark", .fast = park_and_change_its_mind},
@@ -126,6 +159,28 @@ static void another_thread_answers_suspended_requests(void **state)
     }
 }
 
+static void the_event_thread_answers_what_is_handed_back_to_it(void **state)
+{
+    (void)state;
+    struct peer peers[3];
+    int numbers[ES_ARRAY_LEN(peers)];
+    static const char *const bodies[] = {"0", "1", "2"};
+    pthread_t lane;
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        peers[i] = connect_peer();
+        post(&peers[i], "/park", "", "");
+        AWAIT(parked_count() == i + 1);
+    }
+    assert_int_equal(pthread_create(&lane, NULL, hand_parked_back, numbers), 0);
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        hears_number(&peers[i], 200, bodies[i], false);
+        post(&peers[i], "/quick", "", ""); /* answered by its own handler, as ever */
+        hears_number(&peers[i], 200, "0", false);
+        peer_close(&peers[i]);
+    }
+    assert_int_equal(pthread_join(lane, NULL), 0);
+}
+
 static void a_request_may_be_resumed_where_it_was_suspended(void **state)
 {
     (void)state;
@@ -135,6 +190,34 @@ static void a_request_may_be_resumed_where_it_was_suspended(void **state)
     post(&peer, "/quick", "", "");
     hears_number(&peer, 200, "0", false);
     peer_close(&peer);
+}
+
+/* libmicrohttpd takes up to 128 events at a time and, when there were as many, asks for more before
+ * it looks at those: if it waited then, it would wait for somebody else's event. */
+static void as_many_requests_as_the_loop_takes_at_once_are_answered_at_once(void **state)
+{
+    (void)state;
+    static struct peer peers[128];
+    struct es_http_server *single = start_with((struct es_http_config){.event_threads = 1});
+    struct peer holder = peer_connect(es_http_server_address(single));
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        peers[i] = peer_connect(es_http_server_address(single));
+        post(&peers[i], "/quick", "", "");
+        hears_number(&peers[i], 200, "0", false);
+    }
+    post(&holder, "/hold-up", "", "");
+    gate_await(&gate, 1);
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        post(&peers[i], "/quick", "", "");
+    }
+    gate_open(&gate);
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        hears_number(&peers[i], 200, "0", false);
+        peer_close(&peers[i]);
+    }
+    hears_number(&holder, 200, "0", false);
+    peer_close(&holder);
+    assert_true(es_http_server_stop(single));
 }
 
 /* Half of the clients leave while their requests are away; the others are answered all the same,
@@ -308,7 +391,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SERVED(another_thread_answers_suspended_requests),
+        SERVED(the_event_thread_answers_what_is_handed_back_to_it),
         SERVED(a_request_may_be_resumed_where_it_was_suspended),
+        SERVED(as_many_requests_as_the_loop_takes_at_once_are_answered_at_once),
         SERVED(clients_that_left_do_not_hold_up_the_others),
         SERVED(stopping_lets_finish_what_runs),
         SERVED(stopping_cuts_off_what_does_not_finish),

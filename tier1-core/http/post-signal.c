@@ -14,7 +14,6 @@
 #include "tier1-core/http/handlers.h"
 #include "tier1-core/lanes/lanes.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 
 #define CHANNEL_MAX 16
@@ -92,7 +91,9 @@ static void answer_accepted(struct es_request *request, const struct signal_outc
     es_json_put_int(&json, "streak", outcome->streak);
     es_json_put_id(&json, "balance", outcome->balance);
     es_json_key(&json, "receipt");
-    es_buf_printf(&body, "\"/api/signals/%" PRId64 "/receipt\"", outcome->signal_id);
+    es_buf_add_str(&body, "\"/api/signals/");
+    es_buf_add_i64(&body, outcome->signal_id);
+    es_buf_add_str(&body, "/receipt\"");
     es_json_end_object(&json);
     es_respond_json(request, 200, &body);
 }
@@ -125,11 +126,18 @@ struct fast_context {
     struct app *app;
 };
 
+/* On the event thread: a lane is a queue, and everybody in it would wait for this. */
+static void fast_answer(struct es_request *request, void *job_)
+{
+    const struct lane_job *job = job_;
+    const struct fast_context *context = job->context;
+    answer(request, job, lanes_rate(context->app->lanes));
+}
+
 static void fast_done(struct lane_job *job)
 {
     const struct fast_context *context = job->context;
-    answer(context->request, job, lanes_rate(context->app->lanes));
-    es_request_resume(context->request);
+    es_request_resume_to(context->request, fast_answer, job);
 }
 
 void post_signal_fast(struct es_request *request, void *app_, void *worker)
