@@ -75,12 +75,12 @@ const struct es_config_option core_options[] = {
      .help = "requests that may wait for such a thread; more get 503"},
     {.name = "SIGNAL_LANES",
      .type = ES_CONFIG_INT,
-     .fallback = "1",
+     .fallback = "2",
      .min = 1,
      .max = 16,
      OPTION(signal_lanes),
-     .help = "group-commit lanes, each with a database connection; more halve the "
-             "batches and pay only where PostgreSQL has cores to spare"},
+     .help = "group-commit lanes, each with a database connection: one works while another "
+             "waits for the disk; more make the batches smaller"},
     {.name = "LANE_LINGER",
      .type = ES_CONFIG_INT,
      .unit = "us",
