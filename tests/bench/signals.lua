@@ -11,30 +11,31 @@ function setup(thread)
   table.insert(threads, thread)
 end
 
+-- The requests are made here, before the clock runs: making them then cost 4 us of processor each.
 function init(args)
+  local head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: " .. wrk.host ..
+    "\r\nContent-Type: application/json\r\nContent-Length: 17\r\nAuthorization: Bearer "
+  local tail = "\r\n\r\n{\"channel\":\"app\"}"
   local n = 0
-  tokens = {}
-  for line in io.lines(args[1]) do
+  requests = {}
+  for token in io.lines(args[1]) do
     if n % 2 == id % 2 then
-      tokens[#tokens + 1] = line
+      requests[#requests + 1] = head .. token .. tail
     end
     n = n + 1
   end
   i = 0
   exhausted = 0
-  head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: " .. wrk.host ..
-    "\r\nContent-Type: application/json\r\nContent-Length: 17\r\nAuthorization: Bearer "
-  tail = "\r\n\r\n{\"channel\":\"app\"}"
 end
 
 function request()
-  if i == #tokens then
+  if i == #requests then
     exhausted = 1
     wrk.thread:stop()
   else
     i = i + 1
   end
-  return head .. tokens[i] .. tail
+  return requests[i]
 end
 
 function done(summary, latency)
