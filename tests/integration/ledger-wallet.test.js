@@ -66,6 +66,25 @@ test('J2.12: few batches left is told, and told to be over after a refill', asyn
   assert.ok(await ledger.metric('eldersafe_ledger_batches_left') > 3_000);
 });
 
+test('J2.12 E131: coins that could not be written are asked for again before anybody is alarmed', async (t) => {
+  const world = await anchoringWorld(t, { warnings: [/^ledger\.paused$/] });
+  await world.sql.query(`
+    CREATE FUNCTION public.wait_for_test() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+      'BEGIN PERFORM pg_advisory_xact_lock(212); RETURN NEW; END';
+    CREATE TRIGGER wait_for_test BEFORE INSERT ON anchor.coins FOR EACH ROW EXECUTE FUNCTION public.wait_for_test()`);
+  const lock = await world.sql.connect();
+  await lock.query('SELECT pg_advisory_lock(212)');
+  const ledger = await startLedger(world);
+  await world.eventuallySql('the coins wait to be written', `
+    SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity
+    WHERE usename = 'eldersafe_ledger' AND datname = current_database() AND wait_event_type = 'Lock'`);
+  await lock.query('SELECT pg_advisory_unlock(212)');
+  lock.release();
+  await putLeaves(world, 1);
+  await untilFinal(world);
+  assert.deepEqual(ledger.log().filter(({ event }) => event === 'ledger.low_balance'), []);
+});
+
 test('many small coins pay together when no single one does', async (t) => {
   const world = await anchoringWorld(t, { coins: 12, satoshis: 20, warnings: [/^ledger\.low_balance$/] });
   await startLedger(world);

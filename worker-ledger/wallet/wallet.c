@@ -142,7 +142,7 @@ static enum es_db_result store_coins(struct es_wallet *wallet, const struct es_u
 static enum es_db_result refresh_coins(struct es_wallet *wallet)
 {
     struct es_unspent_list list;
-    int64_t every = wallet->low ? COINS_EVERY_LOW : COINS_EVERY;
+    enum es_db_result result = ES_DB_OK;
     if (wallet->coins_due-- > 0) {
         return ES_DB_OK;
     }
@@ -150,18 +150,19 @@ static enum es_db_result refresh_coins(struct es_wallet *wallet)
     es_arena_reset(wallet->arena);
     switch (es_provider_unspent(wallet->providers->reader, wallet->arena, &list)) {
     case ES_QUESTION_ANSWERED:
-        wallet->coins_listed = true;
-        wallet->coins_due = every;
-        return store_coins(wallet, &list);
-    case ES_QUESTION_UNSUPPORTED:
-        wallet->coins_listed = true; /* there is nothing to wait for */
-        wallet->coins_due = every;
+        result = store_coins(wallet, &list);
+        break;
+    case ES_QUESTION_UNSUPPORTED: /* there is nothing to wait for */
         break;
     case ES_QUESTION_ABSENT:
     case ES_QUESTION_UNANSWERED:
-        break;
+        return ES_DB_OK; /* in the next round again */
     }
-    return ES_DB_OK;
+    if (result == ES_DB_OK) {
+        wallet->coins_listed = true;
+        wallet->coins_due = wallet->low ? COINS_EVERY_LOW : COINS_EVERY;
+    }
+    return result;
 }
 
 /* What one checkpoint costs at RATE, change included. */
