@@ -270,8 +270,6 @@ bool core_check_config(const void *config, struct es_buf *errors)
         es_buf_add_str(errors, "ELDERSAFE_PUBLIC_URL: must be scheme and host alone, as browsers "
                                "send it in Origin: no path, no closing slash, no default port\n");
     }
-    if (core->redis_user != NULL && core->redis_password_file == NULL) {
-        es_buf_add_str(errors, "ELDERSAFE_REDIS_USER: needs ELDERSAFE_REDIS_PASSWORD_FILE\n");
-    }
-    return errors->length == before;
+    return es_redis_options_check(core->redis_user, core->redis_password_file, errors) &&
+           errors->length == before;
 }

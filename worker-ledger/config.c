@@ -348,9 +348,7 @@ bool es_ledger_check_config(const void *config_, struct es_buf *errors)
     if (config->fee_fallback > config->fee_cap) {
         es_buf_add_str(errors, "ELDERSAFE_FEE_FALLBACK: is above ELDERSAFE_FEE_CAP\n");
     }
-    if (config->redis_user != NULL && config->redis_password_file == NULL) {
-        es_buf_add_str(errors, "ELDERSAFE_REDIS_USER: needs ELDERSAFE_REDIS_PASSWORD_FILE\n");
-    }
     check_providers(config, errors);
-    return errors->length == before;
+    return es_redis_options_check(config->redis_user, config->redis_password_file, errors) &&
+           errors->length == before;
 }

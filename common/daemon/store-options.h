@@ -8,8 +8,10 @@
  */
 #pragma once
 
+#include "common/base/buf.h"
 #include "common/daemon/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* One row. ROLE: the database role of the process, a text literal. */
@@ -39,3 +41,7 @@
         .name = "REDIS_PASSWORD_FILE", .type = ES_CONFIG_FILE, .fallback = "",                     \
         .help = "file with the Redis password", .offset = offsetof(config, redis_password_file),   \
     }
+
+/* Whether the three go together; false with a line in ERRORS. For the process's config check. */
+bool es_redis_options_check(const char *redis_user, const char *redis_password_file,
+                            struct es_buf *errors) ES_MUST_CHECK;

@@ -174,5 +174,6 @@ bool notify_check_config(const void *config_, struct es_buf *errors)
     if (config->allowed_hosts != NULL && !es_client_hosts_valid(config->allowed_hosts, errors)) {
         return false;
     }
+    valid &= es_redis_options_check(config->redis_user, config->redis_password_file, errors);
     return checks[config->mail_channel](config, errors) && valid;
 }

@@ -1,6 +1,7 @@
-/* Unit tests of what eldersafe-core's configuration refuses beyond its table. */
+/* Unit tests of what the configurations of tier 1 refuse beyond their tables. */
 #include "common/tests/unit.h"
 #include "tier1-core/config.h"
+#include "tier1-core/notify/config.h"
 
 #include <string.h>
 
@@ -41,11 +42,27 @@ static void a_redis_user_needs_its_password(void **state)
     es_buf_done(&errors);
 }
 
+static void so_does_that_of_notify(void **state)
+{
+    (void)state;
+    struct es_buf errors = ES_BUF_INIT;
+    struct notify_config config = {.mail_channel = NOTIFY_FILE,
+                                   .mail_directory = "/tmp",
+                                   .mail_from = "a@a.dk",
+                                   .redis_user = "eldersafe_notify"};
+    assert_false(notify_check_config(&config, &errors));
+    assert_non_null(strstr(es_buf_str(&errors), "REDIS_PASSWORD_FILE"));
+    config.redis_password_file = "/tmp/password";
+    assert_true(notify_check_config(&config, &errors));
+    es_buf_done(&errors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_public_url_is_an_origin_to_the_letter),
         cmocka_unit_test(a_redis_user_needs_its_password),
+        cmocka_unit_test(so_does_that_of_notify),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
