@@ -69,13 +69,3 @@ char *es_test_program(const char *name)
     fail_msg("%s was not built", name);
     abort();
 }
-
-void es_test_migrate(const char *database)
-{
-    ES_CLEANUP(es_free_p) char *program = es_test_program("eldersafectl");
-    ES_CLEANUP(es_buf_done) struct es_buf output = ES_BUF_INIT;
-    const char *const argv[] = {program, "migrate", "--roles", "--database", database, NULL};
-    if (es_test_run(argv, &output) != 0) {
-        fail_msg("%s", es_buf_str(&output));
-    }
-}

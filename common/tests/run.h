@@ -11,6 +11,3 @@ int es_test_run(const char *const *argv, struct es_buf *output) ES_MUST_CHECK;
 /* Path of the program NAME of the build this test belongs to ("eldersafectl"). A program that is
  * not there fails the test. Release with free(). */
 char *es_test_program(const char *name) ES_MUST_CHECK;
-
-/* Bring DATABASE (connection string of a superuser) to this checkout's schema, roles included. */
-void es_test_migrate(const char *database);

@@ -331,6 +331,26 @@ struct es_test_server *es_test_postgres_start(void)
     return server;
 }
 
+/* Bring DATABASE (connection string of a superuser) to this checkout's schema, roles included. */
+static void migrate(const char *database)
+{
+    ES_CLEANUP(es_free_p) char *program = es_test_program("eldersafectl");
+    ES_CLEANUP(es_buf_done) struct es_buf output = ES_BUF_INIT;
+    const char *const argv[] = {program, "migrate", "--roles", "--database", database, NULL};
+    if (es_test_run(argv, &output) != 0) {
+        fail_msg("%s", es_buf_str(&output));
+    }
+}
+
+struct es_test_server *es_test_schema_start(void)
+{
+    struct es_test_server *server = es_test_postgres_start();
+    ES_CLEANUP(es_free_p)
+    char *superuser = es_test_postgres_conninfo(server, "postgres", "postgres");
+    migrate(superuser);
+    return server;
+}
+
 struct es_test_server *es_test_redis_start(void)
 {
     struct es_test_server *server = new_server(&redis_kind);

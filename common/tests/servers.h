@@ -15,6 +15,8 @@
 struct es_test_server;
 
 struct es_test_server *es_test_postgres_start(void);
+/* One whose database "postgres" has this checkout's schema, roles included. */
+struct es_test_server *es_test_schema_start(void);
 struct es_test_server *es_test_redis_start(void);
 
 /* libpq connection string of ROLE ("postgres" is the superuser) to DATABASE ("postgres" is there).

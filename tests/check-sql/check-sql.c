@@ -14,7 +14,6 @@
 #include "common/base/random.h"
 #include "common/base/text.h"
 #include "common/db/db.h"
-#include "common/tests/run.h"
 #include "common/tests/servers.h"
 #include "tests/check-sql/registries.h"
 
@@ -172,9 +171,7 @@ int main(int argc, char **argv)
 {
     struct tally tally = {0};
     es_random_init();
-    struct es_test_server *server = es_test_postgres_start();
-    ES_CLEANUP(es_free_p) char *superuser = es_test_postgres_conninfo(server, "postgres", DATABASE);
-    es_test_migrate(superuser);
+    struct es_test_server *server = es_test_schema_start();
     for (size_t i = 0; i < es_registry_count; i++) {
         check_registry(server, &es_registries[i], &tally);
     }

@@ -2,7 +2,6 @@
 #include "common/base/mem.h"
 #include "common/base/random.h"
 #include "common/tests/crowd.h"
-#include "common/tests/run.h"
 #include "common/tests/servers.h"
 #include "common/tests/sql.h"
 #include "common/tests/unit.h"
@@ -377,9 +376,8 @@ static int start(void **state)
 {
     (void)state;
     es_random_init();
-    struct es_test_server *server = es_test_postgres_start();
+    struct es_test_server *server = es_test_schema_start();
     super_conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
-    es_test_migrate(super_conninfo);
     ES_CLEANUP(es_free_p)
     char *core_conninfo = es_test_postgres_conninfo(server, "eldersafe_core", "postgres");
     ledger_conninfo = es_test_postgres_conninfo(server, "eldersafe_ledger", "postgres");

@@ -1,7 +1,6 @@
 /* Isolation, tried out: each role does what it must not be able to do, and is refused (FE17). */
 #include "common/base/mem.h"
 #include "common/base/random.h"
-#include "common/tests/run.h"
 #include "common/tests/servers.h"
 #include "common/tests/sql.h"
 #include "common/tests/unit.h"
@@ -179,10 +178,7 @@ static int start(void **state)
 {
     (void)state;
     es_random_init();
-    server = es_test_postgres_start();
-    ES_CLEANUP(es_free_p)
-    char *conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
-    es_test_migrate(conninfo);
+    server = es_test_schema_start();
     return 0;
 }
 
