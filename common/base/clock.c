@@ -39,11 +39,11 @@ void es_clock_format(int64_t at_us, char ret_text[ES_TIME_TEXT_SIZE])
     int64_t seconds = ms / 1000;
     int64_t days = seconds / SECONDS_PER_DAY;
     unsigned of_day = (unsigned)(seconds - days * SECONDS_PER_DAY);
-    unsigned fraction = (unsigned)(ms % ES_MS_PER_S);
+    unsigned fraction = (unsigned)(ms % ES_MS_PER_S) % 1000;
     es_civil_format((int32_t)days, ret_text);
     char *at = ret_text + ES_DATE_TEXT_SIZE - 1;
     *at++ = 'T';
-    at = es_put_two_digits(at, of_day / 3600);
+    at = es_put_two_digits(at, of_day / 3600 % 24);
     *at++ = ':';
     at = es_put_two_digits(at, of_day / 60 % 60);
     *at++ = ':';

@@ -24,7 +24,8 @@ void es_clock_set_offset_us(int64_t offset_us);
 #define ES_US_PER_MS INT64_C(1000)
 #define ES_MS_PER_S  INT64_C(1000)
 
-/* "2026-11-21T07:02:11.123Z" (RFC 3339, milliseconds, UTC): 24 characters and a NUL. */
+/* "2026-11-21T07:02:11.123Z" (RFC 3339, milliseconds, UTC): 24 characters and a NUL. From 1970 on.
+ */
 #define ES_TIME_TEXT_SIZE 25
 void es_clock_format(int64_t at_us, char ret_text[ES_TIME_TEXT_SIZE]);
 

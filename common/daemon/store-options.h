@@ -42,6 +42,7 @@
         .help = "file with the Redis password", .offset = offsetof(config, redis_password_file),   \
     }
 
-/* Whether the three go together; false with a line in ERRORS. For the process's config check. */
+/* Whether user and password go together; false with a line in ERRORS. For the process's config
+ * check. */
 bool es_redis_options_check(const char *redis_user, const char *redis_password_file,
                             struct es_buf *errors) ES_MUST_CHECK;

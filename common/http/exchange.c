@@ -113,16 +113,27 @@ static bool hand_to_executor(struct es_request *request)
     return true;
 }
 
+/* Around what runs on the event thread and is not ours. */
+static void enter(const struct es_request *request, int64_t now_us)
+{
+    atomic_store_explicit(&request->loop->busy_since_us, now_us, memory_order_relaxed);
+    es_log_set_request_id(request->id_text);
+}
+
+static void leave(struct es_loop *loop)
+{
+    es_log_set_request_id(NULL);
+    atomic_store_explicit(&loop->busy_since_us, 0, memory_order_relaxed);
+}
+
 /* True when the request is away; it must not be touched then. */
 static bool call_fast(struct es_request *request)
 {
     struct es_loop *loop = request->loop;
     loop->suspended = false;
-    atomic_store_explicit(&loop->busy_since_us, request->received_mono_us, memory_order_relaxed);
-    es_log_set_request_id(request->id_text);
+    enter(request, request->received_mono_us);
     request->route->fast(request, loop->server->app, NULL);
-    es_log_set_request_id(NULL);
-    atomic_store_explicit(&loop->busy_since_us, 0, memory_order_relaxed);
+    leave(loop);
     return loop->suspended || (request->to_executor && hand_to_executor(request));
 }
 
@@ -131,13 +142,19 @@ void es_request_to_executor(struct es_request *request)
     request->to_executor = true;
 }
 
-static enum MHD_Result on_return(struct es_request *request)
+/* It came back without an answer: whoever had it left that to us. */
+static void call_answerer(struct es_request *request)
 {
     if (request->answerer != NULL) {
-        es_log_set_request_id(request->id_text);
+        enter(request, es_clock_mono_us());
         request->answerer(request, request->answerer_context);
-        es_log_set_request_id(NULL);
+        leave(request->loop);
     }
+}
+
+static enum MHD_Result on_return(struct es_request *request)
+{
+    call_answerer(request);
     return send_answer(request);
 }
 
@@ -163,12 +180,27 @@ static void note_arrival(struct es_request *request)
     request->received_mono_us = es_clock_mono_us();
 }
 
+/*
+ * A chunk's first line may fill libmicrohttpd's buffer before it is complete. Its own thread would
+ * answer 500; run by us (0.9.75) it neither reads on nor tells us nor sees that the connection was
+ * cut. Its time-out it does watch, so while chunks come in there is one, a little longer than ours.
+ */
+static void watch_chunks(struct es_request *request, bool watch)
+{
+    int64_t body_ms = request->loop->server->config.body_timeout_ms;
+    unsigned seconds = watch ? (unsigned)(body_ms / ES_MS_PER_S) + 1 : 0;
+    if (request->framing.chunked) {
+        (void)MHD_set_connection_option(request->mhd, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+    }
+}
+
 /* The request ends before its body does. */
 static enum MHD_Result end_early(struct es_request *request, enum es_intake intake)
 {
     if (request->received_mono_us == 0) {
         note_arrival(request);
     }
+    watch_chunks(request, false);
     return intake == ES_INTAKE_ANSWER ? send_answer(request) : MHD_NO;
 }
 
@@ -183,6 +215,7 @@ static enum MHD_Result on_headers(struct es_request *request, const char *method
     }
     enum es_intake intake = es_intake_headers(request, loop->server, method, target, version);
     if (intake == ES_INTAKE_GO_ON) {
+        watch_chunks(request, true);
         return MHD_YES;
     }
     if (!request->refused) { /* it did not get as far as being looked at */
@@ -201,6 +234,7 @@ static enum MHD_Result on_body(struct es_request *request, const char *bytes, si
 static enum MHD_Result on_complete(struct es_request *request)
 {
     note_arrival(request);
+    watch_chunks(request, false);
     if (!es_connection_at_work(request->connection)) {
         return MHD_NO;
     }
@@ -229,9 +263,10 @@ enum MHD_Result es_exchange_go_on(void *context, struct MHD_Connection *mhd, con
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **request_context)
 {
-    (void)context;
     (void)mhd;
+    struct es_loop *loop = context;
     struct es_request *request = *request_context;
+    loop->fruitless = 0;
     switch (request->stage) {
     case ES_STAGE_HEADERS:
         return on_headers(request, method, target, version);
@@ -253,6 +288,9 @@ void es_exchange_end(void *context, struct MHD_Connection *mhd, void **request_c
     struct es_loop *loop = context;
     const struct es_http_server *server = loop->server;
     struct es_request *request = *request_context;
+    if (request->stage == ES_STAGE_AWAY) { /* it is back, but its peer has gone */
+        call_answerer(request);
+    }
     if (request->answer.status != 0 && server->hooks.completed != NULL) {
         server->hooks.completed(request, server->app);
     }

@@ -27,7 +27,8 @@ struct es_loop {
     struct es_id_source ids;
     struct es_request *spare; /* kept for the next requests */
     unsigned spare_count;
-    bool suspended; /* the request in hand is away */
+    bool suspended;     /* the request in hand is away */
+    unsigned fruitless; /* turns in a row that were asked for and in which nothing happened */
 
     /* written by the loop thread, read by any */
     atomic_size_t connections;

@@ -18,6 +18,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* libmicrohttpd asks for another turn at once while a connection has more to give. A few turns see
+ * to that; one for which it goes on asking can do nothing with what it has (exchange.c). */
+#define MOST_FRUITLESS    64
+#define FRUITLESS_WAIT_MS 10
+
 /* A connected socket on its way from the acceptor to the loop. */
 struct es_arrival {
     struct es_arrival *next;
@@ -156,15 +161,27 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **conn
 
 /* --- the thread -------------------------------------------------------------------------- */
 
-static void wait_for_events(const struct es_loop *loop)
+/* For poll(): milliseconds, or -1 for as long as it takes. */
+static int patience(const struct es_loop *loop)
 {
     unsigned long long left_ms = 0;
-    bool pending = MHD_get_timeout(loop->daemon, &left_ms) == MHD_YES;
+    if (MHD_get_timeout(loop->daemon, &left_ms) == MHD_NO) {
+        return -1;
+    }
+    if (left_ms == 0 && loop->fruitless >= MOST_FRUITLESS) {
+        return FRUITLESS_WAIT_MS;
+    }
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+static void wait_for_events(struct es_loop *loop)
+{
     struct pollfd fds[] = {
         {.fd = loop->epoll_fd, .events = POLLIN},
         {.fd = loop->wake_fd, .events = POLLIN},
     };
-    (void)poll(fds, ES_ARRAY_LEN(fds), !pending ? -1 : left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+    int ready = poll(fds, ES_ARRAY_LEN(fds), patience(loop));
+    loop->fruitless = ready > 0 ? 0 : loop->fruitless + 1;
     if (fds[1].revents != 0) {
         forget_wakes(loop);
     }
@@ -178,7 +195,8 @@ static void *run(void *context)
         wait_for_events(loop);
         serve_arrivals(loop);
         resume_returned(loop);
-        if (es_bug_on(MHD_run(loop->daemon) == MHD_NO, "an event loop cannot look for events")) {
+        if (es_bug_on(MHD_run_wait(loop->daemon, 0) == MHD_NO,
+                      "an event loop cannot look for events")) {
             abort(); /* everybody on it would wait for ever; a new process serves them */
         }
     }
@@ -282,7 +300,7 @@ bool es_loop_alive(const struct es_loop *loop, int64_t now_us, int64_t limit_us)
     if (busy_since_us != 0 && now_us - busy_since_us > limit_us) {
         return false;
     }
+    bool waiting = atomic_load_explicit(&loop->returned, memory_order_acquire) != NULL;
     int64_t since_us = atomic_load_explicit(&loop->returned_since_us, memory_order_relaxed);
-    bool waiting = atomic_load_explicit(&loop->returned, memory_order_relaxed) != NULL;
     return !waiting || now_us - since_us <= limit_us;
 }

@@ -29,7 +29,7 @@ struct es_request;
 
 /* Starts the thread. NULL with a line in ERROR when that fails. */
 struct es_loop *es_loop_new(struct es_http_server *server, struct es_buf *error) ES_MUST_CHECK;
-/* Ends it; every connection must be closed or idle. NULL accepted. Returns NULL. */
+/* Ends it; every connection must be closed. NULL accepted. Returns NULL. */
 struct es_loop *es_loop_free(struct es_loop *loop);
 
 struct es_http_server *es_loop_server(const struct es_loop *loop);

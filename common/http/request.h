@@ -2,8 +2,9 @@
  * What a request is made of. Private to common/http; handlers see server.h.
  *
  * A request is owned by its event loop's thread until it is suspended, then by exactly one other
- * thread until es_request_resume(), then by the loop again; the memory is the loop's and is used
- * again for later requests. Everything taken from its arena lives until the answer was sent.
+ * thread until es_request_resume() or _resume_to(), then by the loop again; the memory is the
+ * loop's and is used again for later requests. Everything taken from its arena lives until the
+ * answer was sent.
  */
 #pragma once
 

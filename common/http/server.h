@@ -8,7 +8,7 @@
  *     plain blocking code with its own worker (database and Redis connections). Queue full: 503
  *     with Retry-After. A request older than its time limit is answered 503 instead of being run.
  *   - fast routes: calls route->fast on the event thread itself, which answers at once or suspends
- *     the request and has somebody else (a group-commit lane) answer it later.
+ *     the request and has somebody else (a group-commit lane) hand it back later.
  *
  * Every answer carries X-Request-Id, the security headers of DESIGN section 4, Cache-Control:
  * no-store unless the handler sets another, and no Server. Errors are application/problem+json

@@ -4,7 +4,6 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define REPLACEMENT       "\xEF\xBF\xBD" /* U+FFFD */

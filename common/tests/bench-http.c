@@ -25,7 +25,7 @@
     "\"receipt\":\"/api/signals/123456789/receipt\"}"
 #define MOST_WAITING 16384
 
-/* The one other thread: takes all that waits and answers it, as a group-commit lane does. */
+/* The one other thread: takes all that waits and answers it, as executor threads do. */
 struct lane {
     pthread_t thread;
     pthread_mutex_t lock;

@@ -5,6 +5,7 @@
 #include "common/tests/http-served.h"
 
 #include <poll.h>
+#include <time.h>
 
 #define HEADER_MS 250
 #define BODY_MS   400
@@ -79,6 +80,40 @@ static void assert_between(int64_t value, int64_t least, int64_t most)
     if (value < least || value > most) {
         fail_msg("%d ms is not between %d and %d", (int)value, (int)least, (int)most);
     }
+}
+
+static int64_t processor_us(void)
+{
+    return (int64_t)clock() * ES_US_PER_S / CLOCKS_PER_SEC;
+}
+
+static size_t connections(void)
+{
+    struct es_http_counts counts = {0};
+    es_http_server_counts(server, &counts);
+    return counts.connections;
+}
+
+/* The line before a chunk may be as long as it likes, and libmicrohttpd 0.9.75 tells us nothing of
+ * it: once its buffer is full it neither reads on nor gives up, and asks to be called at once. */
+static void a_chunk_line_without_an_end_holds_nobody_up(void **state)
+{
+    (void)state;
+    enum { LONG = 12000 };
+    char bytes[LONG];
+    static const char head[] =
+        "POST /quick HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1;";
+    int64_t since_us = es_clock_mono_us();
+    int64_t used_us = processor_us();
+    struct peer peer = connect_peer();
+    memset(bytes, 'x', sizeof(bytes));
+    memcpy(bytes, head, sizeof(head) - 1);
+    peer_send_bytes(&peer, bytes, sizeof(bytes));
+    assert_true(is_heard(&peer, LATE_MS));
+    peer_close(&peer);
+    AWAIT(connections() == 0);
+    int64_t took_us = es_clock_mono_us() - since_us;
+    assert_true(processor_us() - used_us < took_us / 4);
 }
 
 static void dripping_headers_end_with_408(void **state)
@@ -230,6 +265,7 @@ static void a_peer_that_closed_behind_its_last_bytes_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SERVED(a_chunk_line_without_an_end_holds_nobody_up),
         SERVED(dripping_headers_end_with_408),
         SERVED(a_dripping_body_ends_with_408),
         SERVED(the_second_request_may_not_drip_either),

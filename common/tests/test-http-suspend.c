@@ -51,6 +51,14 @@ static void park_and_change_its_mind(struct es_request *request, void *app_, voi
     es_request_resume(request);
 }
 
+/* Leaves without a word: not even an end of the connection that could be read. */
+static void reset(struct peer *peer)
+{
+    struct linger at_once = {.l_onoff = 1};
+    assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    peer_close(peer);
+}
+
 static size_t parked_count(void)
 {
     pthread_mutex_lock(&parked.lock);
@@ -82,10 +90,12 @@ static void answer_all_parked(void)
 /* --- a lane whose time is dear: it hands requests back for the event thread to answer ------- */
 
 static pthread_t dear_lane;
+static atomic_int answered_in_place;
 
 static void answer_in_its_place(struct es_request *request, void *context)
 {
     assert_false(pthread_equal(pthread_self(), dear_lane));
+    answered_in_place++;
     answer_number(request, 200, *(int *)context);
 }
 
@@ -181,6 +191,27 @@ static void the_event_thread_answers_what_is_handed_back_to_it(void **state)
     assert_int_equal(pthread_join(lane, NULL), 0);
 }
 
+/* For the metrics and the log: the signal is in the database, whoever still listens. */
+static void what_is_handed_back_is_answered_even_when_its_peer_has_gone(void **state)
+{
+    (void)state;
+    struct peer peers[3];
+    int numbers[ES_ARRAY_LEN(peers)];
+    pthread_t lane;
+    answered_in_place = 0;
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        peers[i] = connect_peer();
+        post(&peers[i], "/park", "", "");
+        AWAIT(parked_count() == i + 1);
+    }
+    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
+        reset(&peers[i]);
+    }
+    assert_int_equal(pthread_create(&lane, NULL, hand_parked_back, numbers), 0);
+    AWAIT(answered_in_place == ES_ARRAY_LEN(peers));
+    assert_int_equal(pthread_join(lane, NULL), 0);
+}
+
 static void a_request_may_be_resumed_where_it_was_suspended(void **state)
 {
     (void)state;
@@ -220,8 +251,7 @@ static void as_many_requests_as_the_loop_takes_at_once_are_answered_at_once(void
     assert_true(es_http_server_stop(single));
 }
 
-/* Half of the clients leave while their requests are away; the others are answered all the same,
- * whoever of them would have been the one to wake the loop. */
+/* Half of the clients leave while their requests are away; the others are answered all the same. */
 static void clients_that_left_do_not_hold_up_the_others(void **state)
 {
     (void)state;
@@ -233,10 +263,7 @@ static void clients_that_left_do_not_hold_up_the_others(void **state)
         }
         AWAIT(parked_count() == ES_ARRAY_LEN(peers));
         for (size_t i = round % 2; i < ES_ARRAY_LEN(peers); i += 2) {
-            struct linger reset = {.l_onoff = 1};
-            assert_int_equal(setsockopt(peers[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
-                             0);
-            peer_close(&peers[i]);
+            reset(&peers[i]);
         }
         answer_all_parked();
         for (size_t i = 1 - round % 2; i < ES_ARRAY_LEN(peers); i += 2) {
@@ -392,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVED(another_thread_answers_suspended_requests),
         SERVED(the_event_thread_answers_what_is_handed_back_to_it),
+        SERVED(what_is_handed_back_is_answered_even_when_its_peer_has_gone),
         SERVED(a_request_may_be_resumed_where_it_was_suspended),
         SERVED(as_many_requests_as_the_loop_takes_at_once_are_answered_at_once),
         SERVED(clients_that_left_do_not_hold_up_the_others),

@@ -2,8 +2,8 @@
  * POST /api/signal {channel?, at?}: "I'm here".
  *
  * Fast path: the event thread checks token and body and hands a job to the member's lane; the lane
- * answers after the commit. With an Idempotency-Key the same job is waited for on an executor
- * thread instead, between claiming the key and keeping the answer.
+ * hands it back after the commit, and the event thread answers. With an Idempotency-Key the same
+ * job is waited for on an executor thread instead, between claiming the key and keeping the answer.
  */
 #include "common/base/clock.h"
 #include "common/base/mem.h"

@@ -25,7 +25,7 @@ struct es_wallet {
     struct es_arena *arena;
     int64_t policy_due; /* rounds until we ask again */
     int64_t coins_due;
-    bool coins_listed; /* the reader has told of our coins at least once, or cannot */
+    bool coins_listed; /* our coins were asked for and written at least once, or cannot be */
     bool low;          /* the balance is low, and that was said */
     bool contradicted; /* a final transaction is, and that was said */
 };
