@@ -16,6 +16,7 @@ import { World } from './world.js';
 
 const NOTHING_LISTENS_MS = 10_000;
 const BATCH = 256;
+const CROWD = 512; // connections: more wait for each commit, so that each costs less
 const DESIGN_MHD_RATE = 220_000; // libmicrohttpd alone on the machine on which the targets were found
 // DESIGN: section 12.
 const TARGET = { cold: 20_000, warm: 40_000, overGo: 3, overFlask: 30, burstP99: 500, coreMiB: 64, allMiB: 256, sealing: 50_000, proofMs: 1, verifyMs: 10, steadyMs: 20 };
@@ -67,6 +68,7 @@ async function signalPath(world) {
   const pairs = await repeat('our signal path, tokens new and known', () => coldAndWarm(world));
   const cold = summary('cold', pairs.map((pair) => pair.cold));
   const warm = summary('warm', pairs.map((pair) => pair.warm));
+  const crowds = await repeat(`our signal path, ${CROWD} connections`, () => coldAndWarm(world, { connections: CROWD }));
   const scattered = summary('mixed', await repeat('our signal path, members in no order', () => mixed(world)));
   const goRuns = await repeat('yardstick: Go', () => peers.run('go'));
   const flaskRuns = await repeat('yardstick: Flask', () => peers.run('flask'));
@@ -81,6 +83,12 @@ async function signalPath(world) {
   table.add('… processor: core + PostgreSQL + Redis', warm.costs);
   const peak = Math.max(...pairs.map((pair) => pair.peak));
   table.add('… memory of core, at most', `${peak.toFixed(1)} MiB`, { target: `< ${TARGET.coreMiB} MiB`, met: peak < TARGET.coreMiB });
+  for (const [what, runs] of [['every token new', crowds.map((pair) => pair.cold)], ['tokens known', crowds.map((pair) => pair.warm)]]) {
+    const crowd = summary(`${CROWD} connections`, runs);
+    table.add(`signals, ${what}, ${CROWD} connections`, crowd.text);
+    table.add('… latency', crowd.times);
+    table.add('… processor: core + PostgreSQL + Redis', crowd.costs);
+  }
   table.add('signals, every token new, members in no order', scattered.text);
   table.add('… processor: core + PostgreSQL + Redis', scattered.costs);
   table.add('cold beside Go (fasthttp, pgx)', cold.text, { beside: go.text, ratio: cold.rate / go.rate, target: `≥ ${TARGET.overGo}×`, met: cold.rate >= TARGET.overGo * go.rate });

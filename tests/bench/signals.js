@@ -31,16 +31,17 @@ async function loadAndCount(world, core, more) {
 /**
  * A fresh process and every token new to it; then the same process, which has seen them all: its
  * cache has room for several times the tokens, as a service would give it whose members signal often.
+ * MORE: options of load() for both.
  */
-export async function coldAndWarm(world) {
+export async function coldAndWarm(world, more = {}) {
   const core = await world.start('core', { TOKEN_CACHE: String(SPARE_ROOM * world.options.tokens) });
   try {
-    const cold = await loadAndCount(world, core, {});
+    const cold = await loadAndCount(world, core, more);
     // All of them again: the threads of the load do not keep step, so nobody knows which were sent.
     const seconds = Math.ceil((world.options.tokens / (cold.answered / cold.seconds)) * SPARE);
     await load({ url: core.url, seconds, tokenFile: world.tokenFile });
     const misses = await cacheMisses(core);
-    const warm = await loadAndCount(world, core, {});
+    const warm = await loadAndCount(world, core, more);
     return { cold, warm, known: 1 - ((await cacheMisses(core)) - misses) / warm.answered, peak: peakOf(core.pid) };
   } finally {
     await world.stop('core');
