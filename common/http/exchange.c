@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_ARENA_SIZE 1024
+#define REQUEST_ARENA_SIZE 768 /* a signal takes 672 */
 #define MOST_SPARE         256 /* requests kept for the next ones */
 
 /* --- requests ---------------------------------------------------------------------------- */

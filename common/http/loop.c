@@ -27,8 +27,8 @@
 struct es_arrival {
     struct es_arrival *next;
     int fd;
-    struct sockaddr_storage peer;
     socklen_t peer_length;
+    _Alignas(struct sockaddr_storage) unsigned char peer[]; /* thousands may wait at once */
 };
 
 /* --- waking ------------------------------------------------------------------------------ */
@@ -101,10 +101,10 @@ static void resume_returned(struct es_loop *loop)
 
 void es_loop_add(struct es_loop *loop, int fd, const struct sockaddr *peer, socklen_t peer_length)
 {
-    struct es_arrival *arrival = ES_NEW(struct es_arrival);
+    struct es_arrival *arrival = es_calloc(1, sizeof(*arrival) + peer_length);
     arrival->fd = fd;
     arrival->peer_length = peer_length;
-    memcpy(&arrival->peer, peer, peer_length);
+    memcpy(arrival->peer, peer, peer_length);
     atomic_fetch_add_explicit(&loop->connections, 1, memory_order_relaxed);
     pthread_mutex_lock(&loop->arrivals_lock);
     bool first = loop->first_arrival == NULL;
@@ -134,7 +134,7 @@ static void serve_arrivals(struct es_loop *loop)
     struct es_arrival *arrival = take_arrivals(loop);
     while (arrival != NULL) {
         struct es_arrival *next = arrival->next;
-        if (MHD_add_connection(loop->daemon, arrival->fd, (const struct sockaddr *)&arrival->peer,
+        if (MHD_add_connection(loop->daemon, arrival->fd, (const struct sockaddr *)arrival->peer,
                                arrival->peer_length) == MHD_NO) { /* and has closed it */
             atomic_fetch_sub_explicit(&loop->connections, 1, memory_order_relaxed);
             es_connections_unreserve(loop->server->connections);

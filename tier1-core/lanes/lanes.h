@@ -20,7 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LANE_BATCH_MAX  1024
+#define LANE_BATCH_MAX 256 /* of four times as many each would cost 1 us less, and megabytes more  \
+                            */
 #define LANE_ACTOR_SIZE 16
 
 enum lane_verdict {
