@@ -1,6 +1,7 @@
 #include "common/http/acceptor.h"
 
 #include "common/base/mem.h"
+#include "common/base/wake.h"
 #include "common/http/connections.h"
 #include "common/http/loop.h"
 
@@ -11,7 +12,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,18 +29,11 @@ struct es_acceptor {
     atomic_bool full;
 };
 
-static void wake(struct es_acceptor *acceptor)
-{
-    uint64_t one = 1;
-    ssize_t ignored = write(acceptor->wake_fd, &one, sizeof(one)); /* full means awake already */
-    (void)ignored;
-}
-
 static void on_release(void *context)
 {
     struct es_acceptor *acceptor = context;
     if (atomic_load(&acceptor->full)) {
-        wake(acceptor);
+        es_wake(acceptor->wake_fd);
     }
 }
 
@@ -90,13 +83,6 @@ static bool wait_for_place(struct es_acceptor *acceptor)
     return place;
 }
 
-static void drain_wake(const struct es_acceptor *acceptor)
-{
-    uint64_t count = 0;
-    ssize_t ignored = read(acceptor->wake_fd, &count, sizeof(count));
-    (void)ignored;
-}
-
 static void *run(void *context)
 {
     struct es_acceptor *acceptor = context;
@@ -110,7 +96,7 @@ static void *run(void *context)
         };
         (void)poll(fds, 2, pause_ms);
         if (fds[0].revents != 0) {
-            drain_wake(acceptor);
+            es_wake_heard(acceptor->wake_fd);
         }
         atomic_store(&acceptor->full, false);
     }
@@ -126,7 +112,7 @@ struct es_acceptor *es_acceptor_new(int listen_fd, struct es_connections *connec
     acceptor->connections = connections;
     acceptor->loops = loops;
     acceptor->loop_count = loop_count;
-    acceptor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    acceptor->wake_fd = es_wake_new();
     es_connections_on_release(connections, on_release, acceptor);
     acceptor->running =
         acceptor->wake_fd >= 0 && pthread_create(&acceptor->thread, NULL, run, acceptor) == 0;
@@ -141,7 +127,7 @@ void es_acceptor_stop(struct es_acceptor *acceptor)
 {
     atomic_store(&acceptor->stopping, true);
     if (acceptor->running) {
-        wake(acceptor);
+        es_wake(acceptor->wake_fd);
         pthread_join(acceptor->thread, NULL);
         acceptor->running = false;
     }

@@ -50,7 +50,6 @@ enum phase {
 struct es_connection {
     atomic_uint_fast64_t word;
     struct es_connections *owner;
-    struct es_loop *loop;
     struct es_connection *next_free;
     atomic_int fd; /* the watcher may look at a place that is just being given to another */
     bool local;
@@ -348,14 +347,13 @@ void es_connections_on_release(struct es_connections *connections, void (*notify
 }
 
 struct es_connection *es_connection_open(struct es_connections *connections, int fd,
-                                         const struct sockaddr *peer, struct es_loop *loop)
+                                         const struct sockaddr *peer)
 {
     pthread_mutex_lock(&connections->lock);
     struct es_connection *connection = connections->free_slots; /* reserved: there is one */
     connections->free_slots = connection->next_free;
     pthread_mutex_unlock(&connections->lock);
     connection->fd = fd;
-    connection->loop = loop;
     connection->local = es_client_address_is_local(peer);
     es_client_address_format(peer, connection->peer);
     int64_t deadline_us = es_clock_mono_us() + connections->limits.header_us;
@@ -373,11 +371,6 @@ void es_connection_close(struct es_connection *connection)
         word = atomic_load(&connection->word);
     }
     release(connection->owner, connection);
-}
-
-struct es_loop *es_connection_loop(const struct es_connection *connection)
-{
-    return connection->loop;
 }
 
 int es_connection_fd(const struct es_connection *connection)

@@ -22,7 +22,6 @@
 
 struct es_connection;
 struct es_connections;
-struct es_loop;
 
 struct es_connection_limits {
     unsigned most; /* connections at once */
@@ -47,12 +46,10 @@ void es_connections_on_release(struct es_connections *connections, void (*notify
 
 /* A reserved connection begins: its headers are awaited. */
 struct es_connection *es_connection_open(struct es_connections *connections, int fd,
-                                         const struct sockaddr *peer,
-                                         struct es_loop *loop) ES_MUST_CHECK;
+                                         const struct sockaddr *peer) ES_MUST_CHECK;
 /* It ends, before its socket is closed. */
 void es_connection_close(struct es_connection *connection);
 
-struct es_loop *es_connection_loop(const struct es_connection *connection);
 int es_connection_fd(const struct es_connection *connection);
 const char *es_connection_peer(const struct es_connection *connection);
 bool es_connection_is_local(const struct es_connection *connection);

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/base/wake.h"
 #include "common/http/connections.h"
 #include "common/http/exchange.h"
 #include "common/http/loop-state.h"
@@ -15,7 +16,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* libmicrohttpd asks for another turn at once while a connection has more to give. A few turns see
@@ -30,22 +30,6 @@ struct es_arrival {
     socklen_t peer_length;
     _Alignas(struct sockaddr_storage) unsigned char peer[]; /* thousands may wait at once */
 };
-
-/* --- waking ------------------------------------------------------------------------------ */
-
-static void wake(const struct es_loop *loop)
-{
-    uint64_t one = 1;
-    ssize_t ignored = write(loop->wake_fd, &one, sizeof(one)); /* full means awake already */
-    (void)ignored;
-}
-
-static void forget_wakes(const struct es_loop *loop)
-{
-    uint64_t count = 0;
-    ssize_t ignored = read(loop->wake_fd, &count, sizeof(count));
-    (void)ignored;
-}
 
 /* --- requests that come back ------------------------------------------------------------- */
 
@@ -64,7 +48,7 @@ void es_loop_take_back(struct es_loop *loop, struct es_request *request)
     } while (!atomic_compare_exchange_weak_explicit(&loop->returned, &head, request,
                                                     memory_order_release, memory_order_relaxed));
     if (head == NULL) {
-        wake(loop);
+        es_wake(loop->wake_fd);
     }
     atomic_fetch_sub_explicit(&loop->returning, 1, memory_order_release);
 }
@@ -116,7 +100,7 @@ void es_loop_add(struct es_loop *loop, int fd, const struct sockaddr *peer, sock
     loop->last_arrival = arrival;
     pthread_mutex_unlock(&loop->arrivals_lock);
     if (first) {
-        wake(loop);
+        es_wake(loop->wake_fd);
     }
 }
 
@@ -156,7 +140,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **conn
     int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    *connection_context = es_connection_open(loop->server->connections, fd, peer, loop);
+    *connection_context = es_connection_open(loop->server->connections, fd, peer);
 }
 
 /* --- the thread -------------------------------------------------------------------------- */
@@ -183,7 +167,7 @@ static void wait_for_events(struct es_loop *loop)
     int ready = poll(fds, ES_ARRAY_LEN(fds), patience(loop));
     loop->fruitless = ready > 0 ? 0 : loop->fruitless + 1;
     if (fds[1].revents != 0) {
-        forget_wakes(loop);
+        es_wake_heard(loop->wake_fd);
     }
 }
 
@@ -233,7 +217,7 @@ struct es_loop *es_loop_new(struct es_http_server *server, struct es_buf *error)
     memset(loop, 0, sizeof(*loop));
     loop->server = server;
     pthread_mutex_init(&loop->arrivals_lock, NULL);
-    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->wake_fd = es_wake_new();
     loop->daemon = start_daemon(loop);
     if (loop->daemon != NULL) {
         loop->epoll_fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -254,7 +238,7 @@ struct es_loop *es_loop_free(struct es_loop *loop)
     }
     if (loop->running) {
         atomic_store(&loop->ending, true);
-        wake(loop);
+        es_wake(loop->wake_fd);
         pthread_join(loop->thread, NULL);
     }
     while (atomic_load_explicit(&loop->returning, memory_order_acquire) > 0) {

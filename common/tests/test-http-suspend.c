@@ -147,6 +147,16 @@ static int start(void **state)
 
 /* --- suspended requests ------------------------------------------------------------------ */
 
+/* New peers, each with a request that is away. */
+static void connect_and_park(struct peer *peers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        peers[i] = connect_peer();
+        post(&peers[i], "/park", "", "");
+        AWAIT(parked_count() == i + 1);
+    }
+}
+
 static void another_thread_answers_suspended_requests(void **state)
 {
     (void)state;
@@ -176,11 +186,7 @@ static void the_event_thread_answers_what_is_handed_back_to_it(void **state)
     int numbers[ES_ARRAY_LEN(peers)];
     static const char *const bodies[] = {"0", "1", "2"};
     pthread_t lane;
-    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
-        peers[i] = connect_peer();
-        post(&peers[i], "/park", "", "");
-        AWAIT(parked_count() == i + 1);
-    }
+    connect_and_park(peers, ES_ARRAY_LEN(peers));
     assert_int_equal(pthread_create(&lane, NULL, hand_parked_back, numbers), 0);
     for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
         hears_number(&peers[i], 200, bodies[i], false);
@@ -199,11 +205,7 @@ static void what_is_handed_back_is_answered_even_when_its_peer_has_gone(void **s
     int numbers[ES_ARRAY_LEN(peers)];
     pthread_t lane;
     answered_in_place = 0;
-    for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
-        peers[i] = connect_peer();
-        post(&peers[i], "/park", "", "");
-        AWAIT(parked_count() == i + 1);
-    }
+    connect_and_park(peers, ES_ARRAY_LEN(peers));
     for (size_t i = 0; i < ES_ARRAY_LEN(peers); i++) {
         reset(&peers[i]);
     }
