@@ -201,7 +201,7 @@ export class Postgres {
   async #waitForAnOldServer() {
     const pidFile = path.join(this.#data, 'postmaster.pid');
     const end = performance.now() + STOP_MS;
-    while (existsSync(pidFile) && isAlive(Number(readFileSync(pidFile, 'utf8').split('\n')[0]))) {
+    while (isRunning(pidFile)) {
       if (performance.now() > end) throw new Error(`another server still runs on ${this.#data}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -248,10 +248,11 @@ function programFolder() {
   return folderOfPrograms;
 }
 
-function isAlive(pid) {
-  return (
-    Number.isInteger(pid) &&
-    existsSync(`/proc/${pid}`) &&
-    readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')
-  );
+function isRunning(pidFile) {
+  try {
+    const [pid] = readFileSync(pidFile, 'utf8').split('\n');
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres');
+  } catch {
+    return false; // no such file or process, or gone while we look
+  }
 }

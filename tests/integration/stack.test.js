@@ -220,12 +220,9 @@ for (const name of DAEMON_NAMES) {
 
 test('PostgreSQL and Redis killed: the stack brings them back, and signals are accepted again', async () => {
   const skipped = stack.child.printed().length;
-  for (const program of ['postgres', 'redis-server']) {
-    const [pid] = stack
-      .processes()
-      .filter((each) => readFileSync(`/proc/${each}/comm`, 'utf8').startsWith(program));
-    process.kill(Number(pid), 'SIGKILL');
-  }
+  const [postgres] = shell(`psql -qAtc "SELECT pg_read_file('postmaster.pid')" "$PG_URL"`).split('\n');
+  const [, redis] = shell('redis-cli -u "$REDIS_URL" INFO server').match(/^process_id:(\d+)/m);
+  for (const pid of [postgres, redis]) process.kill(Number(pid), 'SIGKILL');
   await eventually('both came back', () => {
     const said = stack.child.printed().slice(skipped);
     return ['PostgreSQL', 'Redis'].every((name) => said.includes(`TROUBLE: ${name} ended (signal SIGKILL)`));
