@@ -15,7 +15,7 @@ struct core_config {
     const char *redis_user; /* NULL: none */
     const char *redis_password_file;
     const char *token_key_file;
-    const char *token_previous_key_file;
+    const char *token_previous_keys_file;
     const char *lookup_key_file;
     const char *notify_public_key_file;
     bool trust_proxy;

@@ -20,20 +20,23 @@ static bool load_signer(struct app *app, struct es_buf *error)
     return es_key_ring_add_signer(app->key_ring, app->signer);
 }
 
-/* While keys rotate, tokens of the key before stay valid. */
+/* A device's token lives for years, through many rotations: tokens of earlier keys stay valid. */
 static bool load_previous(struct app *app, struct es_buf *error)
 {
-    unsigned char public_key[PUBLIC_KEY_SIZE];
-    if (app->config.token_previous_key_file == NULL) {
+    unsigned char keys[(ES_KEY_RING_MAX - 1) * PUBLIC_KEY_SIZE];
+    const char *path = app->config.token_previous_keys_file;
+    size_t count = 0;
+    if (path == NULL) {
         return true;
     }
-    if (!es_keyfile_read(app->config.token_previous_key_file, public_key, sizeof(public_key),
-                         error)) {
+    if (!es_keyfile_read_list(path, keys, PUBLIC_KEY_SIZE, ES_KEY_RING_MAX - 1, &count, error)) {
         return false;
     }
-    if (!es_key_ring_add(app->key_ring, public_key)) {
-        es_buf_add_str(error, "TOKEN_PREVIOUS_KEY_FILE holds the present key\n");
-        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!es_key_ring_add(app->key_ring, keys + i * PUBLIC_KEY_SIZE)) {
+            es_buf_printf(error, "%s: line %zu holds a key that is there already\n", path, i + 1);
+            return false;
+        }
     }
     return true;
 }

@@ -7,13 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_KEYS       4
 #define KID_BYTES       (ES_KID_LENGTH / 2)
 #define PUBLIC_KEY_SIZE crypto_sign_ed25519_PUBLICKEYBYTES
 
 struct es_key_ring {
     size_t count;
-    struct es_ring_key keys[MOST_KEYS];
+    struct es_ring_key keys[ES_KEY_RING_MAX];
 };
 
 void es_key_id(const unsigned char public_key[32], char ret_kid[ES_KID_SIZE])
@@ -49,7 +48,7 @@ static bool add(struct es_key_ring *ring, const unsigned char *public_key,
 {
     char kid[ES_KID_SIZE];
     es_key_id(public_key, kid);
-    if (ring->count == MOST_KEYS || es_key_ring_find(ring, kid) != NULL) {
+    if (ring->count == ES_KEY_RING_MAX || es_key_ring_find(ring, kid) != NULL) {
         return false;
     }
     struct es_ring_key *key = &ring->keys[ring->count++];

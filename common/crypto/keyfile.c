@@ -104,6 +104,31 @@ bool es_keyfile_read(const char *path, void *ret_key, size_t size, struct es_buf
     return true;
 }
 
+bool es_keyfile_read_list(const char *path, void *ret_keys, size_t size, size_t most,
+                          size_t *ret_count, struct es_buf *error)
+{
+    ES_CLEANUP(wipe_content) struct content content = {.length = 0};
+    if (!read_file(path, &content, error)) {
+        return false;
+    }
+    size_t count = 0;
+    char *rest = content.text;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        if (count == most) {
+            es_buf_printf(error, "%s: holds more than %zu keys\n", path, most);
+            return false;
+        }
+        if (!es_parse_hex(line, (unsigned char *)ret_keys + count * size, size)) {
+            es_buf_printf(error, "%s: line %zu must hold %zu bytes as %zu hexadecimal digits\n",
+                          path, count + 1, size, 2 * size);
+            return false;
+        }
+        count++;
+    }
+    *ret_count = count;
+    return true;
+}
+
 bool es_keyfile_read_text(const char *path, char **ret_text, struct es_buf *error)
 {
     ES_CLEANUP(wipe_content) struct content content = {.length = 0};

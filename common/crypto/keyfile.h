@@ -18,6 +18,11 @@
 bool es_keyfile_read(const char *path, void *ret_key, size_t size,
                      struct es_buf *error) ES_MUST_CHECK;
 
+/* As es_keyfile_read(), of a file with 1 to MOST keys, one a line, into RET_KEYS (MOST * SIZE
+ * bytes); *RET_COUNT tells how many there are. */
+bool es_keyfile_read_list(const char *path, void *ret_keys, size_t size, size_t most,
+                          size_t *ret_count, struct es_buf *error) ES_MUST_CHECK;
+
 /* Read a text secret (no NUL, 1 to 4096 bytes, final newline removed) into *RET_TEXT (heap; release
  * with es_secret_free). */
 bool es_keyfile_read_text(const char *path, char **ret_text, struct es_buf *error) ES_MUST_CHECK;

@@ -52,7 +52,9 @@ struct es_key_ring;
 struct es_signer;
 struct es_key_ring *es_key_ring_new(void) ES_MUST_CHECK;
 struct es_key_ring *es_key_ring_free(struct es_key_ring *ring);
-/* Add an Ed25519 public key (32 bytes); false when the ring is full (4) or has it already. */
+/* A device token lives for years and keys change every few months: so many are valid at once. */
+#define ES_KEY_RING_MAX 64
+/* Add an Ed25519 public key (32 bytes); false when the ring is full or has it already. */
 bool es_key_ring_add(struct es_key_ring *ring, const unsigned char public_key[32]) ES_MUST_CHECK;
 /* Add the key of SIGNER, which must outlive the ring: for the process that signs. Ed25519
  * signatures are deterministic (RFC 8032, section 5.1.6), so a token of ours is one that carries

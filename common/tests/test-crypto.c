@@ -152,6 +152,39 @@ static void E47_what_is_no_file_or_no_key_is_refused_without_showing_it(void **s
     expect_refusal("is not a regular file");
 }
 
+static void E47_a_file_of_several_keys_is_read_line_by_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content;
+        size_t count; /* 0: refused */
+        const char *reason;
+    } cases[] = {
+        {"0001", 1, ""},
+        {"0001\n0203\n", 2, ""},
+        {"0001\n0203\n0405", 3, ""},
+        {"0001\n0203\n0405\n0607\n", 0, "holds more than 3 keys"},
+        {"", 0, "line 1 must hold 2 bytes as 4 hexadecimal digits"},
+        {"0001\n\n0203\n", 0, "line 2 must hold"},
+        {"0001\n02\n", 0, "line 2 must hold"},
+        {"0001\ncanary\n", 0, "line 2 must hold"},
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(cases); i++) {
+        ES_CLEANUP(es_buf_done) struct es_buf error = ES_BUF_INIT;
+        unsigned char keys[3][2] = {{0}};
+        size_t count = 0;
+        write_file(cases[i].content, strlen(cases[i].content), 0600);
+        assert_int_equal(es_keyfile_read_list(path, keys, 2, 3, &count, &error),
+                         cases[i].count > 0);
+        assert_int_equal(count, cases[i].count);
+        assert_non_null(strstr(es_buf_str(&error), cases[i].reason));
+        assert_null(strstr(es_buf_str(&error), "canary"));
+        for (unsigned char k = 0; k < 2 * count; k++) {
+            assert_int_equal(keys[k / 2][k % 2], k);
+        }
+    }
+}
+
 static void a_text_secret_is_read_without_its_line_end(void **state)
 {
     (void)state;
@@ -373,6 +406,7 @@ int main(void)
         cmocka_unit_test(E47_a_key_others_could_read_is_refused),
         cmocka_unit_test(E47_a_key_that_belongs_to_somebody_else_is_refused),
         cmocka_unit_test(E47_what_is_no_file_or_no_key_is_refused_without_showing_it),
+        cmocka_unit_test(E47_a_file_of_several_keys_is_read_line_by_line),
         cmocka_unit_test(a_text_secret_is_read_without_its_line_end),
         cmocka_unit_test(a_lookup_is_the_hmac_of_kind_and_text),
         cmocka_unit_test(lookups_of_another_kind_key_or_split_differ),

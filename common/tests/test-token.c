@@ -477,14 +477,14 @@ static void keys_rotate_with_two_valid_at_once(void **state)
     (void)es_signer_free(new_signer);
 }
 
-static void a_ring_holds_four_different_keys(void **state)
+static void a_ring_holds_so_many_different_keys(void **state)
 {
     (void)state;
     struct es_key_ring *full = es_key_ring_new();
-    unsigned char keys[5][32] = {{0}};
-    for (unsigned char i = 0; i < 5; i++) {
+    unsigned char keys[ES_KEY_RING_MAX + 1][32] = {{0}};
+    for (unsigned char i = 0; i <= ES_KEY_RING_MAX; i++) {
         keys[i][0] = i;
-        assert_int_equal(es_key_ring_add(full, keys[i]), i < 4);
+        assert_int_equal(es_key_ring_add(full, keys[i]), i < ES_KEY_RING_MAX);
         assert_false(es_key_ring_add(full, keys[0]));
     }
     (void)es_key_ring_free(full);
@@ -523,7 +523,7 @@ int main(void)
         cmocka_unit_test(what_surrounds_a_token_makes_it_malformed),
         cmocka_unit_test(E111_a_signature_of_another_key_is_refused),
         cmocka_unit_test(keys_rotate_with_two_valid_at_once),
-        cmocka_unit_test(a_ring_holds_four_different_keys),
+        cmocka_unit_test(a_ring_holds_so_many_different_keys),
         cmocka_unit_test(the_public_keys_are_a_json_web_key_set),
     };
     return cmocka_run_group_tests_name("token", tests, make_public_ring, free_keys) +

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { newKey, publicKeyOf, secretFile } from '../../deploy/local/keys.js';
 import { ISSUER } from '../../deploy/local/site.js';
 import { cookieValue } from '../harness/http.js';
 import { createWorld } from '../harness/world.js';
@@ -240,19 +241,28 @@ test('E48 J4.9: tokens verify with an independent library through the published 
   assert.equal(payload.exp - payload.iat, 86_400);
 });
 
-test('E48: a key being rotated out keeps its tokens valid, a third key\'s are refused', async (t) => {
+test('E48 N13: devices signal through every rotation of the key, 90 days later and when their time is nearly over', async (t) => {
   const world = await createWorld(t);
+  await world.sql.query('SELECT core.make_signal_partitions(62)');
   const member = await newMember(world);
-  const token = await forgeToken(world, member);
-  const { newKey, publicKeyOf, secretFile } = await import('../../deploy/local/keys.js');
-  const fresh = secretFile(`${world.folder}/keys`, 'token-2.key', newKey);
-  const old = secretFile(`${world.folder}/keys`, 'token-1.pub', () => publicKeyOf('ed25519', world.site.keys.token.text));
-  const rotated = await world.start('core', { settings: { TOKEN_KEY_FILE: fresh.path, TOKEN_PREVIOUS_KEY_FILE: old.path } });
-  assert.equal((await signal(world, rotated, token)).status, 200);
-  const { json } = await rotated.request('/.well-known/jwks.json');
-  assert.equal(json.keys.length, 2);
-  const over = await world.start('core', { settings: { TOKEN_KEY_FILE: fresh.path } });
-  assert.equal((await signal(world, over, token)).status, 401);
+  const core = await world.start('core');
+  const session = await forgeToken(world, member);
+  const { json: device } = await core.request('/api/auth/device', { method: 'POST', token: session, body: { label: 'phone' } });
+  const keys = ['second', 'third'].map((name) => secretFile(`${world.folder}/keys`, `${name}.key`, newKey));
+  const publicKeys = [world.site.keys.token, keys[0]].map((key) => publicKeyOf('ed25519', key.text));
+  const previous = secretFile(`${world.folder}/keys`, 'previous.pub', () => publicKeys.join('\n'));
+  const leaked = secretFile(`${world.folder}/keys`, 'previous-without.pub', () => publicKeys[1]);
+  const rotated = (settings) => world.start('core', { settings: { TOKEN_KEY_FILE: keys[1].path, TOKEN_PREVIOUS_KEYS_FILE: previous.path, SIGNAL_QUOTA: 100, ...settings } });
+  for (const days of [0, 91, 5 * 365 - 1]) {
+    const later = await rotated({ CLOCK_OFFSET_S: days * 86_400 });
+    assert.equal((await signal(world, later, device.token)).status, 200, `after ${days} days`);
+    const { json } = await later.request('/.well-known/jwks.json');
+    assert.equal(json.keys.length, 3);
+  }
+  const over = await rotated({ CLOCK_OFFSET_S: (5 * 365 + 1) * 86_400 });
+  assert.equal((await signal(world, over, device.token)).status, 401, 'its own time ends');
+  const without = await rotated({ TOKEN_PREVIOUS_KEYS_FILE: leaked.path });
+  assert.equal((await signal(world, without, device.token)).status, 401, 'a key that leaked is left out');
 });
 
 test('J4.7: a dump of the database holds no usable token, link or code', async (t) => {
