@@ -15,17 +15,19 @@ ${addresses.join('\n')}
 The main job by hand, as another member, in a second shell:
 
     . ${envFile}
-    # 1. sign in: ask for the mail, follow its link
+    # 1. sign in: ask for the mail, wait for it, follow its link
+    ASKED=$(mktemp)
     curl -s --json '{"member_number":"${number}","email":"${email}"}' $EDGE_URL/api/auth/login
-    LINK=$(cat $(ls -t $MAIL_DIR/*.eml | head -n 1) | grep -om1 'token=[A-Za-z0-9_-]*')
+    until MAIL=$(find $MAIL_DIR -name '*.eml' -newer $ASKED | grep .); do sleep 0.2; done
+    LINK=$(grep -om1 'token=[A-Za-z0-9_-]*' $MAIL)
     TOKEN=$(curl -s --json '{"token":"'\${LINK#token=}'"}' $EDGE_URL/api/auth/verify | jq -r .token)
     # 2. "I'm here"
     SIGNAL=$(curl -s -X POST -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signal | jq -r .signal_id)
     # 3. watch it being sealed, sent, seen, mined
     eldersafectl status
-    # 4. fetch the receipt and check it offline
-    curl -s -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signals/$SIGNAL/receipt >receipt.json
-    eldersafe-verify --log-key $LOG_VKEY_FILE --network regtest receipt.json
+    # 4. fetch the receipt and check it offline, until a block holds it
+    until curl -s -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signals/$SIGNAL/receipt >receipt.json &&
+      eldersafe-verify --log-key $LOG_VKEY_FILE --network regtest receipt.json; do sleep 2; done
 
 Ctrl-C stops everything.
 `;

@@ -171,24 +171,12 @@ test('E122: every line of every log is JSON with time, level, process and event,
   }
 });
 
-test('the printed commands do the main job by hand', async () => {
+test('the printed commands, as they are, do the main job by hand', () => {
   const printed = stack.child.printed();
   const begin = printed.indexOf('    # 1. sign in');
-  const commands = printed.slice(begin, printed.indexOf('Ctrl-C stops everything'));
-  const [before3, after3] = commands.split('    # 4. fetch');
-  const mails = readdirSync(variables.MAIL_DIR).length;
-  const asked = before3.replace(
-    '/api/auth/login\n',
-    `/api/auth/login\n    until [ $(ls $MAIL_DIR | wc -l) -gt ${mails} ]; do sleep 0.1; done\n`,
-  );
-  const waited =
-    'until eldersafe-verify --quiet --log-key $LOG_VKEY_FILE --network regtest receipt.json; do sleep 1.1; curl -s -H "Authorization: Bearer $TOKEN" $EDGE_URL/api/signals/$SIGNAL/receipt >receipt.json; done';
-  const fetched = `    # 4. fetch${after3}`.replace(
-    '    eldersafe-verify',
-    `    ${waited}\n    eldersafe-verify`,
-  );
-  const said = shell(`${asked}\n${fetched}`);
+  const said = shell(printed.slice(begin, printed.indexOf('Ctrl-C stops everything')));
   assert.match(said, /"status":"accepted"/);
+  assert.match(said, /every link holds/);
 });
 
 test('E10, E28: the edge routes app and api to the core, and sends the root host to app', async () => {
