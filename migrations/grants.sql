@@ -79,7 +79,7 @@ GRANT SELECT ON core.members, core.liveness, core.signals, core.audit_log, core.
     TO eldersafe_auditor;
 GRANT SELECT (login_id, member_id, code_tries, created_at, expires_at, used_at) ON core.logins
     TO eldersafe_auditor;
-GRANT SELECT (session_id, member_id, scope, label, created_at, expires_at, revoked_at)
+GRANT SELECT (session_id, member_id, scope, device, created_at, expires_at, revoked_at)
     ON core.sessions TO eldersafe_auditor;
 GRANT SELECT (revocation_id, expires_at, revoked_at) ON core.revocations TO eldersafe_auditor;
 GRANT SELECT (state, status, expires_at, lease_until) ON core.idempotency TO eldersafe_auditor;
@@ -93,7 +93,7 @@ GRANT USAGE ON SCHEMA core, anchor, pay, bus, vault TO eldersafe_admin;
 GRANT SELECT ON ALL TABLES IN SCHEMA anchor TO eldersafe_admin;
 GRANT INSERT ON anchor.coins TO eldersafe_admin; -- funding by hand
 GRANT SELECT ON core.members, core.liveness, core.signals, core.status, core.audit TO eldersafe_admin;
-GRANT SELECT (session_id, member_id, scope, label, created_at, expires_at, revoked_at), INSERT
+GRANT SELECT (session_id, member_id, scope, device, created_at, expires_at, revoked_at), INSERT
     ON core.sessions TO eldersafe_admin;
 GRANT INSERT ON core.audit_log TO eldersafe_admin;
 GRANT SELECT ON pay.balances TO eldersafe_admin;

@@ -16,7 +16,7 @@ const struct es_db_statement es_mint_sessions_statement = {
     .name = "mint_sessions",
     .params = "IXttzttu",
     .sql = "WITH added AS ("
-           " INSERT INTO core.sessions (member_id, token_hash, scope, label, expires_at)"
+           " INSERT INTO core.sessions (member_id, token_hash, scope, device, expires_at)"
            " SELECT member_id, token_hash, $3, $4, $5"
            " FROM unnest($1::bigint[], $2::bytea[]) AS t (member_id, token_hash)"
            " RETURNING session_id, member_id"

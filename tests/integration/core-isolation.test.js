@@ -6,6 +6,7 @@ import pg from 'pg';
 import { createWorld } from '../harness/world.js';
 import { forgeToken, newMember, signal } from './support/core.js';
 import { dumpOf } from './support/dump.js';
+import { operations, resolve } from './support/openapi.js';
 
 async function as(world, role, work) {
   const client = new pg.Client(pgConfig(world, role));
@@ -83,6 +84,47 @@ test('E85 FE12: a member\'s number and address are nowhere in a dump of all tabl
     assert.ok(!dump.includes(createHash('sha256').update(secret).digest('hex')));
     assert.ok(!dump.includes(Buffer.from(secret).toString('hex')));
   }
+});
+
+const PERSONAL = {
+  'full name': 'Canary-Jensen',
+  'CPR number': '010150-4242',
+  'street address': 'Canaryvej 77',
+  'private mail address': 'canary.jensen@example.org',
+};
+
+/** Every request with TEXT in one of the places that take text: each field of each body, path, query and headers. */
+function requestsWith(text, member) {
+  const bodies = { postAuthLogin: { member_number: member.number, email: member.email } };
+  const inHeaders = Object.fromEntries(['user-agent', 'referer', 'idempotency-key', 'x-request-id', 'traceparent', 'cookie', 'accept-language'].map((name) => [name, text]));
+  const asked = encodeURIComponent(text);
+  return operations.flatMap(({ operationId, method, path, requestBody }) => {
+    const { properties = {} } = resolve(resolve(requestBody)?.content['application/json'].schema) ?? {};
+    return [
+      ...Object.keys(properties).map((name) => [path, { method, body: { ...bodies[operationId], [name]: text } }]),
+      [path, { method, body: requestBody && { ...bodies[operationId] }, headers: inHeaders }],
+      [`${path.replace('{id}', asked)}?token=${asked}&before=${asked}`, { method }],
+    ];
+  });
+}
+
+test('E85 FE12: a name, a CPR number, an address, a private mail address in any field of any request end in no table and no log', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: { TRUST_PROXY: 'yes', SIGNAL_QUOTA: 1000 } });
+  const member = await newMember(world);
+  const statuses = new Set();
+  for (const [name, text] of Object.entries(PERSONAL)) {
+    world.canary(name, text); // the gate looks through the logs
+    for (const [i, [path, options]] of requestsWith(text, member).entries()) {
+      const headers = { ...options.headers, 'x-forwarded-for': `192.0.2.${i}` };
+      const token = await forgeToken(world, member); // the one before may be logged out
+      statuses.add((await core.request(path, { ...options, headers, token })).status);
+    }
+  }
+  for (const status of [200, 201, 202, 422]) assert.ok(statuses.has(status), `${[...statuses]}`);
+  const dump = dumpOf(world);
+  for (const [name, text] of Object.entries(PERSONAL))
+    for (const form of ['utf8', 'hex', 'base64url']) assert.ok(!dump.includes(Buffer.from(text).toString(form)), `${name} as ${form}`);
 });
 
 test('E84: number and address are unique, states are of the allowed set', async (t) => {

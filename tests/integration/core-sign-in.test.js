@@ -217,9 +217,9 @@ test('E95 FE18: revocations are read as they come, late commits too, and not all
 test('J4.11: a member sees sessions and devices, and ends any of them but nobody else\'s', async (t) => {
   const { world, core, member } = await stage(t);
   const token = await signIn(world, core, member);
-  const device = (await core.request('/api/auth/device', { method: 'POST', token, body: { label: 'phone' } })).json;
+  const device = (await core.request('/api/auth/device', { method: 'POST', token, body: { device: 'phone' } })).json;
   const { json: { sessions } } = await core.request('/api/auth/sessions', { token });
-  assert.deepEqual(sessions.map((each) => [each.scope, each.label, each.current]), [['signal', 'phone', false], ['session', '', true]]);
+  assert.deepEqual(sessions.map((each) => [each.scope, each.device, each.current]), [['signal', 'phone', false], ['session', '', true]]);
   const stranger = await forgeToken(world, await newMember(world));
   const end = (id, by) => core.request(`/api/auth/sessions/${id}`, { method: 'DELETE', token: by });
   assert.equal((await end(device.session_id, stranger)).status, 404);
@@ -247,7 +247,7 @@ test('E48 N13: devices signal through every rotation of the key, 90 days later a
   const member = await newMember(world);
   const core = await world.start('core');
   const session = await forgeToken(world, member);
-  const { json: device } = await core.request('/api/auth/device', { method: 'POST', token: session, body: { label: 'phone' } });
+  const { json: device } = await core.request('/api/auth/device', { method: 'POST', token: session, body: { device: 'phone' } });
   const keys = ['second', 'third'].map((name) => secretFile(`${world.folder}/keys`, `${name}.key`, newKey));
   const publicKeys = [world.site.keys.token, keys[0]].map((key) => publicKeyOf('ed25519', key.text));
   const previous = secretFile(`${world.folder}/keys`, 'previous.pub', () => publicKeys.join('\n'));

@@ -170,7 +170,7 @@ test('E111 N13: a device token signals, and only signals', async (t) => {
   const core = await world.start('core', { settings: SETTINGS });
   const member = await newMember(world);
   const session = await forgeToken(world, member);
-  const made = await core.request('/api/auth/device', { method: 'POST', token: session, body: { label: 'kitchen' } });
+  const made = await core.request('/api/auth/device', { method: 'POST', token: session, body: { device: 'tablet' } });
   assert.equal(made.status, 201);
   assert.equal(made.json.scope, 'signal');
   const lifetime = Date.parse(made.json.expires_at) - Date.now();

@@ -5,18 +5,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import Ajv from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import { createWorld } from '../harness/world.js';
 import { beginSignIn, forgeToken, newMember, readMail, signal } from './support/core.js';
+import { document, operations, resolve } from './support/openapi.js';
 
-const document = parse(readFileSync(new URL('../../tier1-core/openapi.yaml', import.meta.url), 'utf8'));
 const ajv = new Ajv({ strict: false, validateFormats: false });
 ajv.addSchema({ $id: 'openapi', ...document });
-
-const resolve = (node) => (node?.$ref ? resolve(node.$ref.slice(2).split('/').reduce((at, key) => at[key], document)) : node);
-
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })));
 
 function checkAnswer(operation, answer) {
   const listed = resolve(operation.responses[answer.status] ?? operation.responses.default);
@@ -75,7 +69,7 @@ test('every operation of openapi.yaml answers as it says, good and bad', async (
   await call('postAuthVerify', '/api/auth/verify', { body: { token: 'A'.repeat(22) } });
   const { json: { token } } = await call('postAuthVerify', '/api/auth/verify', { body: { token: link } });
   world.canary('session token', token);
-  const { json: device } = await call('postAuthDevice', '/api/auth/device', { token, body: { label: 'test' } });
+  const { json: device } = await call('postAuthDevice', '/api/auth/device', { token, body: { device: 'phone' } });
   const { json: kept } = await call('postSignal', '/api/signal', { token, body: {} });
   world.acknowledged.push(kept.signal_id);
   await call('postSignal', '/api/signal', { body: {} });

@@ -23,7 +23,7 @@ enum es_db_result logins_begin(struct es_db *db, const struct login_new *login)
  * was cut off in between would have neither the link any more nor a session. */
 #define AND_BEGIN_SESSION                                                                          \
     "), added AS ("                                                                                \
-    " INSERT INTO core.sessions (member_id, token_hash, scope, label, expires_at)"                 \
+    " INSERT INTO core.sessions (member_id, token_hash, scope, device, expires_at)"                 \
     " SELECT member_id, $2, $3, $4, $5 FROM used RETURNING session_id, member_id"                  \
     "), audited AS ("                                                                              \
     " INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"                 \
@@ -53,7 +53,7 @@ enum es_db_result logins_finish_token(struct es_db *db, const unsigned char *tok
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
         es_db_one(db, &logins_finish_token_statement, &rows, token_hash, (size_t)32,
-                  session->token_hash, (size_t)16, session->scope, session->label,
+                  session->token_hash, (size_t)16, session->scope, session->device,
                   session->expires_us, session->audit_event, session->actor, session->request_id);
     if (result == ES_DB_OK) {
         read_member(rows, ret_member);
@@ -96,7 +96,7 @@ enum es_db_result logins_finish_code(struct es_db *db, int64_t login_id,
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
         es_db_one(db, &logins_finish_code_statement, &rows, login_id, session->token_hash,
-                  (size_t)16, session->scope, session->label, session->expires_us,
+                  (size_t)16, session->scope, session->device, session->expires_us,
                   session->audit_event, session->actor, session->request_id);
     if (result == ES_DB_OK) {
         read_member(rows, ret_member);

@@ -6,7 +6,7 @@ const struct es_db_statement sessions_add_statement = {
     .name = "sessions_add",
     .params = "ixttzttu",
     .sql = "WITH added AS ("
-           " INSERT INTO core.sessions (member_id, token_hash, scope, label, expires_at)"
+           " INSERT INTO core.sessions (member_id, token_hash, scope, device, expires_at)"
            " VALUES ($1, $2, $3, $4, $5) RETURNING session_id"
            "), audited AS ("
            " INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"
@@ -20,7 +20,7 @@ enum es_db_result sessions_add(struct es_db *db, int64_t member_id,
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
         es_db_one(db, &sessions_add_statement, &rows, member_id, session->token_hash, (size_t)16,
-                  session->scope, session->label, session->expires_us, session->audit_event,
+                  session->scope, session->device, session->expires_us, session->audit_event,
                   session->actor, session->request_id);
     if (result == ES_DB_OK) {
         *ret_session_id = es_db_i64(rows, 0, "session_id");
@@ -31,7 +31,7 @@ enum es_db_result sessions_add(struct es_db *db, int64_t member_id,
 const struct es_db_statement sessions_of_statement = {
     .name = "sessions_of",
     .params = "i",
-    .sql = "SELECT session_id, scope, label, created_at, expires_at, token_hash FROM core.sessions"
+    .sql = "SELECT session_id, scope, device, created_at, expires_at, token_hash FROM core.sessions"
            " WHERE member_id = $1 AND revoked_at IS NULL AND expires_at > now()"
            " ORDER BY session_id DESC LIMIT 200",
 };
@@ -52,7 +52,7 @@ enum es_db_result sessions_of(struct es_db *db, int64_t member_id, struct es_are
         list[i] = (struct session_row){
             .session_id = es_db_i64(rows, i, "session_id"),
             .scope = es_arena_strdup(arena, es_db_text(rows, i, "scope")),
-            .label = es_arena_strdup(arena, es_db_text(rows, i, "label")),
+            .device = es_arena_strdup(arena, es_db_text(rows, i, "device")),
             .created_us = es_db_time_us(rows, i, "created_at"),
             .expires_us = es_db_time_us(rows, i, "expires_at"),
             .token_hash = (const unsigned char *)es_arena_strndup(arena, hash, length),

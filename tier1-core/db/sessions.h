@@ -12,7 +12,7 @@
 struct session_new {
     const unsigned char *token_hash; /* 16 bytes */
     const char *scope;               /* "session" or "signal" */
-    const char *label;
+    const char *device; /* what kind (domain/device.h); "" for a session */
     int64_t expires_us;
     const char *audit_event; /* "verify" or "device" */
     const char *actor;
@@ -27,7 +27,7 @@ enum es_db_result sessions_add(struct es_db *db, int64_t member_id,
 struct session_row {
     int64_t session_id;
     const char *scope;
-    const char *label;
+    const char *device;
     int64_t created_us;
     int64_t expires_us;
     const unsigned char *token_hash; /* 16 bytes */

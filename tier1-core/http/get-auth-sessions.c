@@ -15,7 +15,7 @@ static void write_session(struct es_json_writer *json, const struct session_row 
     es_json_begin_object(json);
     es_json_put_id(json, "session_id", row->session_id);
     es_json_put_text(json, "scope", row->scope);
-    es_json_put_text(json, "label", row->label);
+    es_json_put_text(json, "device", row->device);
     es_json_put_time(json, "created_at", row->created_us);
     es_json_put_time(json, "expires_at", row->expires_us);
     es_json_put_bool(json, "current",

@@ -34,7 +34,7 @@ static struct es_claims make_claims(const struct app *app, enum es_scope scope)
 }
 
 void issue_draft(const struct es_request *request, const struct app *app, enum es_scope scope,
-                 const char *label, const char *actor, struct token_draft *ret_draft)
+                 const char *device, const char *actor, struct token_draft *ret_draft)
 {
     struct token_draft *draft = ret_draft;
     *draft = (struct token_draft){.claims = make_claims(app, scope), .actor = "member:"};
@@ -43,7 +43,7 @@ void issue_draft(const struct es_request *request, const struct app *app, enum e
     draft->session = (struct session_new){
         .token_hash = draft->hash,
         .scope = scopes[scope].name,
-        .label = label,
+        .device = device,
         .expires_us = draft->claims.expires_at_s * ES_US_PER_S,
         .audit_event = scopes[scope].audit_event,
         .actor = actor != NULL ? actor : draft->actor,

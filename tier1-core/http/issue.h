@@ -28,9 +28,9 @@ struct issued_token {
     enum es_scope scope;
 };
 
-/* ACTOR NULL: the new token itself. LABEL and ACTOR are not copied. */
+/* ACTOR NULL: the new token itself. DEVICE and ACTOR are not copied. */
 void issue_draft(const struct es_request *request, const struct app *app, enum es_scope scope,
-                 const char *label, const char *actor, struct token_draft *ret_draft);
+                 const char *device, const char *actor, struct token_draft *ret_draft);
 
 /* After DRAFT's session was committed for the member as SESSION_ID. PUBLIC_ID: 16 bytes. */
 void issue_sign(struct es_request *request, const struct app *app, const struct token_draft *draft,

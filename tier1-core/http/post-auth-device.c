@@ -1,16 +1,18 @@
 /*
- * POST /api/auth/device {label?}: a token for this device that may only signal (N13): long-lived,
+ * POST /api/auth/device {device?}: a token for this device that may only signal (N13): long-lived,
  * revocable, and worth nothing to a thief beyond saying "I'm here".
  */
+#include "common/http/problem.h"
 #include "common/http/server.h"
 #include "common/json/json.h"
 #include "tier1-core/app.h"
+#include "tier1-core/domain/device.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/handlers.h"
 #include "tier1-core/http/issue.h"
 #include "tier1-core/http/unavailable.h"
 
-#define LABEL_MAX 64
+#define DEVICE_MAX 16
 
 void post_auth_device(struct es_request *request, void *app_, void *worker_)
 {
@@ -20,16 +22,20 @@ void post_auth_device(struct es_request *request, void *app_, void *worker_)
     struct token_draft draft;
     struct issued_token issued;
     int64_t session_id = 0;
-    const char *label = "";
+    const char *device = "";
     const struct es_json_member members[] = {
-        {.name = "label", .type = ES_JSON_TEXT, .min = 0, .max = LABEL_MAX, .target = &label},
+        {.name = "device", .type = ES_JSON_TEXT, .min = 1, .max = DEVICE_MAX, .target = &device},
     };
     size_t length = 0;
     (void)es_request_body(request, &length);
     if (length > 0 && !es_request_read(request, members, ES_ARRAY_LEN(members))) {
         return;
     }
-    issue_draft(request, app, ES_SCOPE_SIGNAL, label, caller->actor, &draft);
+    if (!device_is_known(device)) {
+        es_respond_problem(request, ES_PROBLEM_INVALID_REQUEST, "device must be " DEVICE_NAMES);
+        return;
+    }
+    issue_draft(request, app, ES_SCOPE_SIGNAL, device, caller->actor, &draft);
     if (sessions_add(worker->db, caller->claims.member_id, &draft.session, &session_id) !=
         ES_DB_OK) {
         respond_unavailable(request, worker);
