@@ -23,7 +23,7 @@ enum es_db_result logins_begin(struct es_db *db, const struct login_new *login)
  * was cut off in between would have neither the link any more nor a session. */
 #define AND_BEGIN_SESSION                                                                          \
     "), added AS ("                                                                                \
-    " INSERT INTO core.sessions (member_id, token_hash, scope, device, expires_at)"                 \
+    " INSERT INTO core.sessions (member_id, token_hash, scope, device, expires_at)"                \
     " SELECT member_id, $2, $3, $4, $5 FROM used RETURNING session_id, member_id"                  \
     "), audited AS ("                                                                              \
     " INSERT INTO core.audit_log (member_id, event_type, actor, request_id, data)"                 \

@@ -12,7 +12,7 @@
 struct session_new {
     const unsigned char *token_hash; /* 16 bytes */
     const char *scope;               /* "session" or "signal" */
-    const char *device; /* what kind (domain/device.h); "" for a session */
+    const char *device;              /* what kind (domain/device.h); "" for a session */
     int64_t expires_us;
     const char *audit_event; /* "verify" or "device" */
     const char *actor;
