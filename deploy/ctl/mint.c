@@ -9,7 +9,7 @@
 #define AUDIENCE        "eldersafe-core" /* the tier the tokens are for */
 #define HASH_SIZE       16               /* of a token's id, as core.sessions keeps it */
 #define REQUEST_ID_SIZE 16
-#define LABEL           "eldersafectl"
+#define DEVICE          "other"
 
 /* As a sign-in (verify) or a device asked for (device) would write it. */
 const struct es_db_statement es_mint_sessions_statement = {
@@ -64,7 +64,7 @@ static enum es_db_result add_sessions(const struct es_mint *mint, struct es_db *
     return es_db_run(db, &es_mint_sessions_statement, NULL,
                      &(struct es_db_array){.items = member_ids, .count = count},
                      &(struct es_db_array){.items = hashes, .count = count},
-                     scopes[mint->scope].name, LABEL, expires_us, scopes[mint->scope].audit_event,
+                     scopes[mint->scope].name, DEVICE, expires_us, scopes[mint->scope].audit_event,
                      mint->actor, request_id);
 }
 
