@@ -1,5 +1,5 @@
 /*
- * Exponential back-off with full jitter: attempt 1 waits about BASE, then twice that each time,
+ * Exponential back-off with jitter: attempt 1 waits about BASE, then twice that each time,
  * never more than CAP. Jitter spreads the wait over [half, whole] so that many waiters part.
  */
 #pragma once

@@ -1,6 +1,7 @@
 /* Unit tests of common/base: arena, buffers, readers, text, clock, calendar, amounts, waiting. */
 #include "common/base/amount.h"
 #include "common/base/arena.h"
+#include "common/base/backoff.h"
 #include "common/base/buf.h"
 #include "common/base/civil.h"
 #include "common/base/clock.h"
@@ -12,6 +13,7 @@
 #include "common/tests/unit.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -335,6 +337,38 @@ static void waiting_for_what_is_gone_ends_at_once(void **state)
     assert_int_equal(es_wait_fd(-1, POLLIN, ES_NO_DEADLINE), POLLERR);
 }
 
+/* E102: base 100 ms, cap 1,000 ms: 100, 200, 400, 800, and from then on 1,000. */
+static void backoff_doubles_up_to_its_cap_and_spreads_over_the_upper_half(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned attempt;
+        int64_t whole_ms;
+    } cases[] = {{0, 100}, {1, 100},  {2, 200},  {3, 400},
+                 {4, 800}, {5, 1000}, {6, 1000}, {UINT_MAX, 1000}};
+    es_random_seed_for_tests(102);
+    for (size_t i = 0; i < ES_ARRAY_LEN(cases); i++) {
+        int64_t whole = cases[i].whole_ms;
+        int tenths[5] = {0}; /* how often each tenth of the whole between its half and itself */
+        for (int draw = 0; draw < 1000; draw++) {
+            int64_t wait = es_backoff_ms(100, 1000, cases[i].attempt);
+            assert_in_range(wait, whole / 2, whole);
+            int64_t tenth = (wait - whole / 2) * 10 / whole;
+            tenths[tenth < 5 ? tenth : 4]++;
+        }
+        for (size_t tenth = 0; tenth < ES_ARRAY_LEN(tenths); tenth++) {
+            assert_in_range(tenths[tenth], 120, 280); /* 200 each, give or take six deviations */
+        }
+    }
+}
+
+static void backoff_without_a_wait_does_not_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(es_backoff_ms(0, 1000, 9), 0);
+    assert_int_equal(es_backoff_ms(1000, 0, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +388,8 @@ int main(void)
         cmocka_unit_test(time_is_written_and_read_as_rfc3339),
         cmocka_unit_test(amounts_never_overflow_or_mix),
         cmocka_unit_test(random_can_be_made_repeatable),
+        cmocka_unit_test(backoff_doubles_up_to_its_cap_and_spreads_over_the_upper_half),
+        cmocka_unit_test(backoff_without_a_wait_does_not_wait),
         cmocka_unit_test(waiting_tells_what_a_descriptor_can_do),
         cmocka_unit_test(waiting_ends_at_the_deadline_and_not_before),
         cmocka_unit_test(waiting_for_what_is_gone_ends_at_once),
