@@ -146,9 +146,18 @@ test('E55 E57: five sign-ins and ten confirmations a minute per address, with Ra
   assert.equal(sixth.status, 429);
   assert.ok(Number(sixth.headers['retry-after']) >= 1);
   assert.match(sixth.headers['ratelimit-policy'], /^"login";q=5;w=60$/);
-  const verify = () => core.request('/api/auth/verify', { method: 'POST', body: { token: 'A'.repeat(22) } });
-  for (let i = 0; i < 10; i += 1) assert.equal((await verify()).status, 401);
-  assert.equal((await verify()).status, 429);
+  const token = 'A'.repeat(22);
+  const ways = { // each from an address of its own
+    '192.0.2.1': [401, '/api/auth/verify', { method: 'POST', body: { token } }],
+    '192.0.2.2': [200, `/api/auth/verify?token=${token}`, {}],
+  };
+  for (const [address, [status, target, options]] of Object.entries(ways)) {
+    const verify = () => core.request(target, { ...options, headers: { ...html, 'x-forwarded-for': address } });
+    for (let i = 0; i < 10; i += 1) assert.equal((await verify()).status, status, address);
+    const eleventh = await verify();
+    assert.equal(eleventh.status, 429, address);
+    assert.match(eleventh.headers['ratelimit-policy'], /^"verify";q=10;w=60$/);
+  }
 });
 
 test('J4.4 FE6: one address gets at most ten mails an hour from however many places, even without Redis\' memory', async (t) => {
