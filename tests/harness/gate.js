@@ -7,6 +7,7 @@ import { eventually } from '../../deploy/local/wait.js';
 import { describeEnd } from '../../deploy/local/process.js';
 import { brokenInvariants } from './invariants.js';
 import { leaked, readLog, sanitizerReport } from './logs.js';
+import { contentsOfRedis } from './redis.js';
 
 const FAULT_EXIT = 86;
 const SETTLE_MS = 3_000;
@@ -42,6 +43,7 @@ export async function problemsOf(world) {
     ...leakProblems(world),
     ...(world.invariants ? await brokenInvariants(world.sql, world.acknowledged) : []),
     ...(await keysWithoutTtl(world)),
+    ...(await redisLeakProblems(world)),
     ...(world.invariants ? world.auditorFindings() : []),
   ];
 }
@@ -96,6 +98,14 @@ function leakProblems(world) {
       const names = leaked(readFileSync(file, 'utf8'), world.secrets());
       return names.map((name) => `${path.basename(file)} holds a secret: ${name}`);
     });
+}
+
+// The same in Redis (E95: a key is a hash, not the token). A code of few digits stands in many a time of day.
+async function redisLeakProblems(world) {
+  if (!world.redisClient) return [];
+  const secrets = Object.entries(world.secrets()).filter(([, secret]) => !/^\d{1,8}$/.test(secret));
+  const contents = Object.values(await contentsOfRedis(world.redisClient)).join('\n');
+  return leaked(contents, Object.fromEntries(secrets)).map((name) => `Redis holds a secret: ${name}`);
 }
 
 async function keysWithoutTtl(world) {

@@ -8,6 +8,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { newKey, publicKeyOf, secretFile } from '../../deploy/local/keys.js';
 import { ISSUER } from '../../deploy/local/site.js';
 import { cookieValue } from '../harness/http.js';
+import { contentsOfRedis } from '../harness/redis.js';
 import { createWorld } from '../harness/world.js';
 import { AUDIENCE, beginSignIn, forgeToken, newMember, readMail, signal, signIn } from './support/core.js';
 import { dumpOf } from './support/dump.js';
@@ -274,18 +275,27 @@ test('E48 N13: devices signal through every rotation of the key, 90 days later a
   assert.equal((await signal(world, without, device.token)).status, 401, 'a key that leaked is left out');
 });
 
-test('J4.7: a dump of the database holds no usable token, link or code', async (t) => {
+test('J4.7 E95 FE18: neither a dump of the database nor what is in Redis holds a usable token, link or code', async (t) => {
   const { world, core, member } = await stage(t);
   const { browser } = await beginSignIn(core, member);
   const { token: link, code } = await readMail(world, member);
   const { json } = await core.request('/api/auth/verify', { method: 'POST', body: { token: link } });
   world.canary('session token', json.token);
+  assert.equal((await signal(world, core, json.token)).status, 200);
+  assert.equal((await core.request('/api/auth/logout', { method: 'POST', token: json.token })).status, 204);
   const dump = dumpOf(world);
+  const inRedis = await contentsOfRedis(world.redisClient);
   const jti = JSON.parse(Buffer.from(json.token.split('.')[1], 'base64url')).jti;
-  const hex = (text) => Buffer.from(text).toString('hex');
   for (const secret of [json.token, link, browser, jti, member.email, member.number]) {
-    assert.ok(!dump.includes(secret), 'in clear');
-    assert.ok(!dump.includes(hex(secret)), 'as bytes');
+    const forms = { 'in clear': secret, 'as hex': Buffer.from(secret).toString('hex') };
+    for (const [form, text] of Object.entries(forms)) {
+      assert.ok(!dump.includes(text), `${form} in the database`);
+      for (const [key, content] of Object.entries(inRedis)) assert.ok(!content.includes(text), `${form} in ${key}`);
+    }
   }
   assert.ok(!new RegExp(`\\b${code}\\b`).test(dump), 'the code');
+  const id = Buffer.from(jti, 'hex');
+  const revoked = inRedis['eldersafe:revoked'];
+  assert.ok(!revoked.includes(id.toString('latin1')), "the token's id as bytes");
+  assert.ok(revoked.includes(createHash('sha256').update(id).digest().subarray(0, 16).toString('latin1')), 'its hash is there');
 });

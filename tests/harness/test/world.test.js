@@ -143,6 +143,17 @@ test('E94: the gate finds a Redis key without a time to live', async () => {
   assert.doesNotMatch(said, /a-while|bus/);
 });
 
+test('E95: the gate finds a secret in Redis, in the name of a key, in a value or in a stream', async () => {
+  const said = await gateAfter('redis leaks', async (world) => {
+    for (const where of ['name', 'value', 'stream', 'nowhere']) world.canary(`in a ${where}`, `canary-${where}`);
+    world.canary('a code', '123456'); // as short as a part of a time: says nothing
+    await world.redisClient.set('eldersafe:canary-name', '1', 'EX', 60);
+    await world.redisClient.set('eldersafe:rate', 'x canary-value 123456', 'EX', 60);
+    await world.redisClient.xadd('eldersafe:bus', '*', 'a', 'canary-stream');
+  });
+  assert.deepEqual(said.match(/Redis holds a secret: .*/g), ['name', 'value', 'stream'].map((where) => `Redis holds a secret: in a ${where}`));
+});
+
 test('a daemon that cannot start fails the test with its own words', async () => {
   const said = await gateAfter('bad config', async (world) => {
     await assert.rejects(inMode('bad-config')(world), /exit code 78[\s\S]*COLOUR is not an option/);
