@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createWorld } from '../harness/world.js';
 import { beginSignIn, forgeToken, newMember, signal } from './support/core.js';
+import { tokensOfCrowd } from './support/load.js';
 
 const SETTINGS = { SIGNAL_QUOTA: 1000 };
 
@@ -50,6 +51,36 @@ test('E87 J1.15: fifty posts at once through two core processes give one row', a
   assert.equal(new Set(answers.map((each) => each.json.signal_id)).size, 1);
   assert.equal((await rowsOf(world, member)).length, 1);
   assert.equal((await streakOf(world, member)).streak, 1);
+});
+
+/** Signals of TOKENS in two batches: the first alone, all others in the second, which gathers while the first waits for a lock. */
+async function inTwoBatches(world, core, [first, ...others]) {
+  const lock = await world.sql.connect();
+  await lock.query('BEGIN');
+  await lock.query('LOCK TABLE core.signals IN SHARE MODE');
+  const answers = [signal(world, core, first)];
+  await world.eventuallySql('the first waits', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()");
+  answers.push(...others.map((token) => signal(world, core, token)));
+  await core.child.waitUntil('the others gather', async () => await core.metric('eldersafe_lane_waiting_signals') === others.length);
+  await lock.query('COMMIT');
+  lock.release();
+  assert.ok((await Promise.all(answers)).every(({ status }) => status === 200));
+}
+
+test('J2.3: each of 400 signals in a few batches of two processes has a salt of its own, random in every byte', async (t) => {
+  const world = await createWorld(t);
+  const settings = { ...SETTINGS, SIGNAL_LANES: 1 };
+  const cores = [await world.start('core', { settings }), await world.start('core', { settings })];
+  const tokens = await tokensOfCrowd(world, 400);
+  for (let i = 0; i < 4; i += 1) await inTwoBatches(world, cores[i % 2], tokens.slice(i * 100, (i + 1) * 100));
+  const { rows } = await world.sql.query("SELECT encode(salt, 'hex') AS salt, xmin::text AS batch FROM core.signals");
+  assert.equal(rows.length, tokens.length);
+  assert.equal(new Set(rows.map(({ batch }) => batch)).size, 8);
+  assert.equal(new Set(rows.map(({ salt }) => salt)).size, rows.length);
+  for (let at = 0; at < 16; at += 1) {
+    const values = new Set(rows.map(({ salt }) => salt.slice(2 * at, 2 * at + 2))).size; // of 400 random ones 202, give or take 5
+    assert.ok(values > 160, `byte ${at} has ${values} values`);
+  }
 });
 
 test('E115 FE2: the streak grows by one on the next day, starts anew after a gap, and a late signal joins its run', async (t) => {
