@@ -11,6 +11,7 @@ import { atPace, connections, inWaves, tokensOfCrowd, watch } from './support/lo
 const CORE = { SIGNAL_QUOTA: 1000 };
 const WIDTH = 50;
 const REDIS_AWAY = [/^redis\./, /^relay\./, /^bus\./, /^revocations\./, /^health\./];
+const POSTGRES_AWAY = [/^database\./, /^bus\.database_lost$/, /^health\./, /^request\./, /^relay\./, /^revocations\./, /^housekeeping\./, /^ledger\.paused$/];
 const OWN_KEYS = /^eldersafe:(rate:.+|revoked|bus)$/;
 
 /** The signals that were answered 200 and are not under the root of a final transaction. */
@@ -59,6 +60,31 @@ test('E93 J2.1 FE7: the row is the journal: FLUSHALL and kill -9 of core, of led
     await checkRedisHoldsNoQueue(world);
   }
   await passTime(world); // leases of those that were killed are over
+  await untilFinal(world);
+  assert.equal(new Set(world.acknowledged).size, tokens.length, 'a repeat is the same signal');
+  assert.deepEqual(await notFinal(world), []);
+});
+
+test('E93 E103 E131: PostgreSQL restarts three times under load: what was acknowledged is there, what was not can be sent again, and all ends final', async (t) => {
+  const world = await anchoringWorld(t, { warnings: POSTGRES_AWAY });
+  const tokens = await tokensOfCrowd(world, 600);
+  const core = await world.start('core', { settings: CORE });
+  await startLedger(world);
+  const send = (token) => signal(world, core, token).catch(() => ({ status: 'lost' }));
+  for (let round = 0; round < 3; round += 1) {
+    const mine = tokens.slice(round * 200, (round + 1) * 200);
+    const load = atPace(mine, 200, send);
+    const before = world.acknowledged.length;
+    await eventually('it is under load', () => world.acknowledged.length >= before + 20);
+    await world.postgres.restart();
+    const { answers } = await load;
+    const refused = answers.filter(({ status }) => status !== 200);
+    assert.ok(refused.length > 0 && refused.every(({ status }) => status === 503), `${refused.length} were sent while it was away`);
+    await eventually('core is ready again', async () => (await core.request('/health/ready')).status === 200);
+    const repeated = await inWaves(mine, WIDTH, send); // as clients that were refused do
+    assert.deepEqual([...new Set(repeated.map(({ status }) => status))], [200]);
+  }
+  await passTime(world);
   await untilFinal(world);
   assert.equal(new Set(world.acknowledged).size, tokens.length, 'a repeat is the same signal');
   assert.deepEqual(await notFinal(world), []);
