@@ -112,6 +112,50 @@ test('E132: with Redis stopped a thousand signals of a thousand members are acce
   assert.deepEqual(await notFinal(world), []);
 });
 
+/** Of each signal in the log, by the ranges of the checkpoints alone: { id, batch, state, txid (as people write it) }, the oldest first. */
+async function anchoredSignals(world) {
+  const { rows } = await world.sql.query(
+    `SELECT s.signal_id AS id, c.checkpoint_id::int AS batch, x.state, x.txid FROM core.signals s
+     JOIN anchor.entries e ON e.leaf_id = s.signal_id JOIN anchor.checkpoints c ON e.leaf_index BETWEEN c.first_index AND c.size - 1
+     JOIN anchor.transactions x USING (checkpoint_id) ORDER BY s.signal_id`);
+  return rows.map((row) => ({ ...row, txid: row.txid.reverse().toString('hex') }));
+}
+
+test('E100: 250 signals in three checkpoints: each has the state and the txid of its own, in its member\'s history and in the audit', async (t) => {
+  const world = await anchoringWorld(t);
+  const tokens = await tokensOfCrowd(world, 250);
+  const core = await world.start('core', { settings: CORE });
+  const tokenOf = {};
+  const send = (some) => inWaves(some, WIDTH, async (token) => { tokenOf[(await signal(world, core, token)).json.signal_id] = token; });
+  const check = async (...batches) => {
+    const anchored = await anchoredSignals(world);
+    const { rows: audited } = await world.sql.query(
+      "SELECT data ->> 'signal_id' AS id, txid FROM core.audit WHERE event_type = 'signal' ORDER BY (data ->> 'signal_id')::bigint");
+    assert.deepEqual(audited.map(({ id, txid }) => [id, txid.reverse().toString('hex')]), anchored.map(({ id, txid }) => [id, txid]));
+    for (const [batch, [size, state]] of batches.entries()) {
+      const own = anchored.filter((each) => each.batch === batch + 1);
+      assert.deepEqual([own.length, new Set(own.map(({ txid }) => txid)).size], [size, 1]);
+      for (const { id, txid } of [own[0], own[size / 2], own.at(-1)]) {
+        const { json: { signals: [shown] } } = await core.request('/api/signals', { token: tokenOf[id] });
+        assert.deepEqual([shown.signal_id, shown.status, shown.txid], [id, state, txid]);
+      }
+    }
+    assert.equal(new Set(anchored.map(({ txid }) => txid)).size, batches.length);
+  };
+
+  await send(tokens.slice(0, 200)); // while there is no ledger: it finds two checkpoints full
+  const ledger = await startLedger(world, { settings: { SEAL_MAX: 100 } });
+  await untilFinal(world);
+  await check([100, 'final'], [100, 'final']);
+  await ledger.stop();
+  await send(tokens.slice(200)); // and now the rest of one
+  await startLedger(world, { settings: { SEAL_MAX: 100 } });
+  await world.eventuallySql('the third is seen', "SELECT count(*) = 1 FROM anchor.transactions WHERE kind = 'anchor' AND state = 'seen'");
+  await check([100, 'final'], [100, 'final'], [50, 'seen']);
+  await untilFinal(world);
+  await check([100, 'final'], [100, 'final'], [50, 'final']);
+});
+
 test('J3.1: after a load with rewards paid, by a ledger that is killed at it and by two at once, all accounts add up to 0 and each balance is the sum of its transfers', async (t) => {
   const world = await anchoringWorld(t, { coins: 20 });
   const tokens = await tokensOfCrowd(world, 400);
