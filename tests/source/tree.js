@@ -25,6 +25,8 @@ const TEXT_EXTENSIONS = new Set([
   '.slice',
   '.acl',
   '.env',
+  '.key',
+  '.pem',
   '.html',
   '.css',
   '.txt',

@@ -10,6 +10,18 @@ const LEFTOVER = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join(
 // (ProtectHome, HOME), but a path into one of them does not.
 const OWN_MACHINE = /(?<![\w.$}~-])\/(home|root|Users|work|workspace|mnt|media)\/[\w.-]+/g;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/g;
+// Our own keys are 64 hex digits, as hashes are: whoever writes one down shows where it may be looked up.
+const HEX_KEY = /(?<![0-9a-fA-F])[0-9a-fA-F]{64}(?![0-9a-fA-F])/g;
+const PUBLIC_NUMBERS = new RegExp(
+  `^(${[
+    'common/tests/test-(crypto|tlog-merkle|tlog-receipt)\\.c', // worked out with openssl; RFC 9162; made up
+    'deploy/ctl/tests/test-ctl\\.c', // RFC 8032
+    'worker-ledger/tests/test-(bump|header|key|tx)\\.c', // BRC-74, the chain's own headers, Bitcoin Core
+    'worker-ledger/tests/test-(ledger-answers|verify-options)\\.c', // the genesis block; made up
+    'tests/harness/test/tools\\.test\\.js', // RFC 8032, RFC 7748, RFC 9162
+    'tests/standins/chain/test/(mining|rpc|vectors)\\.test\\.js', // the regtest genesis block; published ones
+  ].join('|')})$`,
+);
 
 const ours = (tree) => tree.files.filter((file) => !NOT_OURS.test(file.path));
 
@@ -58,5 +70,14 @@ export const textRules = [
       tree.files.flatMap((file) =>
         matchesOf(file, file.text, PRIVATE_KEY, () => 'E47: a private key in the repository'),
       ),
+  },
+  {
+    name: 'no-hex-keys',
+    check: (tree) =>
+      tree.files
+        .filter((file) => !PUBLIC_NUMBERS.test(file.path))
+        .flatMap((file) =>
+          matchesOf(file, file.text, HEX_KEY, () => 'E47: 64 hex digits: a key, or a published number'),
+        ),
   },
 ];

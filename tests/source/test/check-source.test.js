@@ -183,6 +183,15 @@ const SAMPLES = [
     { 'a.conf': '-----BEGIN CERTIFICATE-----\n' },
   ],
   [
+    'no-hex-keys',
+    { 'a.js': `x\nconst key = '${'0aF9'.repeat(16)}';\n`, 'deploy/token.key': '12ab'.repeat(16) },
+    ['a.js:2', 'deploy/token.key:1'],
+    {
+      'a.js': `${'0aF9'.repeat(16)}0 ${'0aF9'.repeat(16).slice(1)}\n`,
+      'worker-ledger/tests/test-key.c': `"${'0aF9'.repeat(16)}"\n`,
+    },
+  ],
+  [
     'folder-readme',
     { 'common/base/a.c': '', 'common/README.md': 'x\n' },
     ['common/base:1'],
