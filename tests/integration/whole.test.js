@@ -2,14 +2,17 @@
 // come, what was acknowledged ends on the chain and is paid for once.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { eventually } from '../../deploy/local/wait.js';
-import { signal } from './support/core.js';
-import { anchoringWorld, passTime, startLedger, untilFinal } from './support/ledger.js';
+import { beginSignIn, newMember, readMail, signal } from './support/core.js';
+import { anchoringWorld, FAST, passTime, startLedger, untilFinal } from './support/ledger.js';
 import { atPace, connections, inWaves, tokensOfCrowd, watch } from './support/load.js';
 
 const CORE = { SIGNAL_QUOTA: 1000 };
 const WIDTH = 50;
+const FAULT_EXIT = 86;
 const REDIS_AWAY = [/^redis\./, /^relay\./, /^bus\./, /^revocations\./, /^health\./];
 const POSTGRES_AWAY = [/^database\./, /^bus\.database_lost$/, /^health\./, /^request\./, /^relay\./, /^revocations\./, /^housekeeping\./, /^ledger\.paused$/];
 const OWN_KEYS = /^eldersafe:(rate:.+|revoked|bus)$/;
@@ -111,6 +114,42 @@ test('E132: with Redis stopped a thousand signals of a thousand members are acce
   await untilFinal(world);
   assert.deepEqual(await notFinal(world), []);
 });
+
+/** Settings of each process, fast ones for the ledger. */
+const PROCESSES = { core: CORE, ledger: FAST, notify: {}, auditor: {} };
+
+function startAll(world, options) {
+  return Promise.all(Object.entries(PROCESSES).map(([name, settings]) => world.start(name, { settings, ...options })));
+}
+
+for (const [point, isReady] of [['daemon.started', false], ['daemon.stopping', true]]) {
+  test(`N12 E103 E114: core, ledger, notify and auditor are killed at ${point} under load: nothing is lost, and those that come after them go on`, async (t) => {
+    const world = await anchoringWorld(t);
+    const member = await newMember(world);
+    const tokens = await tokensOfCrowd(world, 200);
+    const neighbour = await world.start('core', { settings: CORE });
+    await beginSignIn(neighbour, member);
+    const doomed = await startAll(world, { fault: point, waitReady: isReady });
+    const target = isReady ? doomed[0] : neighbour; // nobody knows yet where the other one listens
+    const load = atPace(tokens, 200, (token) => signal(world, target, token).catch(() => ({ status: 'lost' })));
+    await eventually('it is under load', () => world.acknowledged.length >= 20);
+    if (isReady) doomed.forEach(({ child }) => child.signal('SIGTERM'));
+    for (const each of doomed) {
+      assert.equal((await each.ends('fault')).code, FAULT_EXIT, each.child.name);
+      assert.equal(existsSync(path.join(world.folder, `${each.child.name}.ready`)), isReady);
+    }
+    const { answers } = await load;
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))].sort(), isReady ? [200, 'lost'] : [200]);
+    const [core] = await startAll(world);
+    const repeated = await inWaves(tokens, WIDTH, (token) => signal(world, core, token));
+    assert.ok(repeated.every(({ status }) => status === 200));
+    await readMail(world, member);
+    await passTime(world);
+    await untilFinal(world);
+    assert.equal(new Set(world.acknowledged).size, tokens.length, 'a repeat is the same signal');
+    assert.deepEqual(await notFinal(world), []);
+  });
+}
 
 /** Of each signal in the log, by the ranges of the checkpoints alone: { id, batch, state, txid (as people write it) }, the oldest first. */
 async function anchoredSignals(world) {
