@@ -1,5 +1,5 @@
-// Every fault point in the code stands in the list, and every listed one is in the code: else a test
-// that kills a process at each of them (N12) proves less than it says.
+// Every fault point in the code stands in the list, every listed one is in the code, and an integration
+// test kills a process at it: else N12 proves less than it says.
 
 import { problem } from './problem.js';
 
@@ -8,6 +8,12 @@ const LISTED = /\bX\("([^"]*)"/g;
 const PASSED = /\bes_fault_point\(\s*(")?/g;
 // The function itself, and tests, which may pass points of their own making.
 const NOT_PASSAGES = /^common\/daemon\/fault\.[ch]$|(^|\/)tests\//;
+
+const STORY = /^tests\/integration\/[^/]+\.test\.js$/;
+const NAMED = /['"`]([a-z]+\.[a-z_]+)(?::\d+)?['"`]/g;
+// A story that asks a program for its points kills it at all of those whose part it names.
+const ASKS = /'--fault-points'/;
+const PART = /\.startsWith\('([a-z]+\.)'\)/g;
 
 export const faultPointRules = [
   { name: 'fault-points', check: (tree) => compare(tree, listedPoints(tree), passages(tree)) },
@@ -29,9 +35,22 @@ function compare(tree, listed, passed) {
       .filter(({ name }) => !names.has(name))
       .map(({ line, name }) => problem(LIST, line, `no code passes the fault point "${name}"`)),
     ...listed
+      .filter(({ name }) => names.has(name) && !isKilledAt(tree, name))
+      .map(({ line, name }) => problem(LIST, line, `no integration test kills a process at "${name}"`)),
+    ...listed
       .filter(({ name }, at) => listed.findIndex((each) => each.name === name) < at)
       .map(({ line, name }) => problem(LIST, line, `the fault point "${name}" stands here twice`)),
   ];
+}
+
+function isKilledAt(tree, name) {
+  return tree.js
+    .filter((file) => STORY.test(file.path))
+    .some(
+      ({ text }) =>
+        [...text.matchAll(NAMED)].some(([, named]) => named === name) ||
+        (ASKS.test(text) && [...text.matchAll(PART)].some(([, part]) => name.startsWith(part))),
+    );
 }
 
 function listedPoints(tree) {

@@ -236,14 +236,19 @@ const SAMPLES = [
     'fault-points',
     {
       'common/daemon/fault-points.def':
-        'X("a.used", "*", "x")\nX("a.unused", "*", "x")\nX("a.used", "*", "x")\n',
-      'common/a.c': 'es_fault_point("a.used");\nes_fault_point("a.unlisted");\nes_fault_point(name);\n',
+        'X("a.used", "*", "x")\nX("a.unused", "*", "x")\nX("a.used", "*", "x")\nX("a.survived", "*", "x")\n',
+      'common/a.c':
+        'es_fault_point("a.used");\nes_fault_point("a.unlisted");\nes_fault_point(name);\nes_fault_point("a.survived");\n',
+      'tests/integration/a.test.js': "kill('a.used:3'); // not at a.survived\n",
+      'tests/harness/b.test.js': "names.filter((name) => name.startsWith('a.')); run('--fault-points', 'a.survived');\n",
     },
-    ['common/a.c:2', 'common/a.c:3', 'common/daemon/fault-points.def:2', 'common/daemon/fault-points.def:3'],
+    ['common/a.c:2', 'common/a.c:3', ...[2, 3, 4].map((line) => `common/daemon/fault-points.def:${line}`)],
     {
-      'common/daemon/fault-points.def': '/* X("a.comment") */\nX("a.used", "*", "x")\n',
+      'common/daemon/fault-points.def': '/* X("a.comment") */\nX("a.used", "*", "x")\nX("b.listed", "*", "x")\n',
       'common/daemon/fault.c': 'void es_fault_point(const char *name)\n',
-      'common/a.c': '/* es_fault_point("a.comment") */\nes_fault_point("a.used");\n',
+      'common/a.c': '/* es_fault_point("a.comment") */\nes_fault_point("a.used");\nes_fault_point("b.listed");\n',
+      'tests/integration/a.test.js': "kill('a.used:3');\n",
+      'tests/integration/b.test.js': "run('--fault-points').filter((name) => name.startsWith('b.'));\n",
       'common/tests/t.c': 'es_fault_point("of.a.test");\n',
     },
   ],
