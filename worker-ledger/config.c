@@ -143,7 +143,8 @@ const struct es_config_option es_ledger_options[] = {
      .min = 1,
      .max = 86400,
      OPTION(leaf_age_alarm_s),
-     .help = "warn when a leaf has waited longer than this to be sealed"},
+     .help = "warn when a leaf has waited longer than this to be sealed, or a checkpoint for the"
+             " network to see its transaction"},
     {.name = "POLL_INTERVAL",
      .type = ES_CONFIG_INT,
      .unit = "ms",

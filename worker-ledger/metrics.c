@@ -42,6 +42,11 @@ const struct es_metric es_ledger_metrics[ES_LEDGER_METRIC_COUNT] = {
         GAUGE("ledger_published_size", "Leaves in the latest published checkpoint."),
     [ES_METRIC_UNANCHORED] =
         GAUGE("ledger_checkpoints_unanchored", "Checkpoints that need a transaction."),
+    [ES_METRIC_ANCHOR_OLDEST] =
+        GAUGE("ledger_anchor_oldest_seconds",
+              "Age of the oldest checkpoint whose transaction the network has not seen."),
+    [ES_METRIC_ANCHOR_ALARM] =
+        GAUGE("ledger_anchor_age_alarm", "1 while that is longer than LEAF_AGE_ALARM."),
     [ES_METRIC_SIGNED] = STATE("signed"),
     [ES_METRIC_SENT] = STATE("sent"),
     [ES_METRIC_SEEN] = STATE("seen"),

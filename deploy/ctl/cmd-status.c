@@ -68,8 +68,10 @@ static void print_table(struct es_arena *arena, const struct es_status *status)
          status->heard_today);
     line("log", "%" PRId64 " leaves, %" PRId64 " wait to be sealed, the oldest for %" PRId64 " s",
          status->log_size, status->waiting, status->waiting_s);
-    line("checkpoints", "%" PRId64 ", %" PRId64 " of them need a transaction", status->checkpoints,
-         status->unanchored);
+    line("checkpoints",
+         "%" PRId64 ", %" PRId64
+         " of them need a transaction; the network has not seen the oldest for %" PRId64 " s",
+         status->checkpoints, status->unanchored, status->unseen_s);
     line("transactions", "%s", list_counts(arena, &status->transactions, "none yet"));
     print_last(&status->last);
     line("coins",
@@ -126,6 +128,7 @@ static void print_json(const struct es_status *status)
         {"waiting_s", status->waiting_s},
         {"checkpoints", status->checkpoints},
         {"unanchored", status->unanchored},
+        {"unseen_s", status->unseen_s},
         {"coins", status->coins},
         {"satoshis", status->satoshis},
         {"batches_left", status->batches_left},

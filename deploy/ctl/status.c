@@ -1,6 +1,8 @@
 #include "deploy/ctl/status.h"
 
+#include "common/base/clock.h"
 #include "common/tlog/hash.h"
+#include "worker-ledger/db/gauges.h"
 
 /* Fee of a transaction where there was none yet: 1 input, commitment and change at 100 sat/kB. */
 #define FIRST_FEE "28"
@@ -88,10 +90,11 @@ const struct es_db_statement es_status_connections_statement = {
 };
 
 const struct es_db_statement *const es_status_statements[] = {
-    &es_status_members_statement,      &es_status_log_statement,
-    &es_status_transactions_statement, &es_status_last_statement,
-    &es_status_coins_statement,        &es_status_bus_statement,
-    &es_status_messages_statement,     &es_status_connections_statement,
+    &es_status_members_statement,     &es_status_log_statement,
+    &es_gauges_age_statement,         &es_status_transactions_statement,
+    &es_status_last_statement,        &es_status_coins_statement,
+    &es_status_bus_statement,         &es_status_messages_statement,
+    &es_status_connections_statement,
 };
 const size_t es_status_statement_count = ES_ARRAY_LEN(es_status_statements);
 
@@ -117,6 +120,16 @@ static enum es_db_result read_log(struct es_db *db, struct es_status *status)
         status->waiting_s = es_db_i64(rows, 0, "waiting_s");
         status->checkpoints = es_db_i64(rows, 0, "checkpoints");
         status->unanchored = es_db_i64(rows, 0, "unanchored");
+    }
+    return result;
+}
+
+static enum es_db_result read_age(struct es_db *db, struct es_status *status)
+{
+    int64_t oldest_ms = 0;
+    enum es_db_result result = es_gauges_age(db, &oldest_ms);
+    if (result == ES_DB_OK) {
+        status->unseen_s = oldest_ms / ES_MS_PER_S;
     }
     return result;
 }
@@ -188,6 +201,7 @@ enum es_db_result es_status_read(struct es_db *db, struct es_arena *arena,
     struct es_status status = {.server_version = es_db_server_version(db)};
     enum es_db_result result = read_members(db, &status);
     result = result != ES_DB_OK ? result : read_log(db, &status);
+    result = result != ES_DB_OK ? result : read_age(db, &status);
     result = result != ES_DB_OK ? result : read_last(db, arena, &status.last);
     result = result != ES_DB_OK ? result : read_coins(db, &status);
     result = result != ES_DB_OK ? result : read_bus(db, &status);

@@ -41,7 +41,8 @@ struct es_status {
     int64_t waiting;   /* leaves not sealed yet */
     int64_t waiting_s; /* how long the oldest of them has waited */
     int64_t checkpoints;
-    int64_t unanchored;                   /* checkpoints that need a transaction */
+    int64_t unanchored; /* checkpoints that need a transaction */
+    int64_t unseen_s;   /* age of the oldest whose transaction the network has not seen */
     struct es_status_counts transactions; /* anchoring ones, by state */
     struct es_status_last last;
     int64_t coins; /* free and usable */

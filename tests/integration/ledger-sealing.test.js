@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { Tree, sha256 } from '../harness/merkle.js';
 import { forgeToken, newCrowd, signal } from './support/core.js';
-import { anchoringWorld, putLeaves, startLedger, transactions, untilAll, untilFinal } from './support/ledger.js';
+import { anchoringWorld, passTime, putLeaves, startLedger, transactions, untilAll, untilFinal } from './support/ledger.js';
 
 const NODE_PREFIX = Buffer.from([1]);
 const HASH = 32;
@@ -196,6 +196,41 @@ test('E118 FE24: a leaf that waits too long raises the alarm, a thousand that ju
   await world.sql.query('DELETE FROM anchor.leaves');
   await ledger.waitForLog('ledger.leaf_age_normal');
 });
+
+test('E118 FE24: signals that are sealed while every provider is away raise the alarm as well, until the network has them', async (t) => {
+  const world = await anchoringWorld(t, { warnings: [/^ledger\.anchor_age_alarm$/] });
+  const ledger = await startLedger(world);
+  await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 5 FROM anchor.coins');
+  await world.chain.faults({ fault: 'status5xx', operation: 'submit', count: 'until-cleared' });
+  await putLeaves(world, 3);
+  await world.eventuallySql('they are sealed and signed', "SELECT bool_or(state = 'signed') FROM anchor.transactions WHERE kind = 'anchor'");
+  assert.equal(await ledger.metric('eldersafe_ledger_anchor_age_alarm'), 0, 'not after a moment');
+  await sealedEarlier(world, { seconds: 86_400 });
+  const { oldest_s: oldest } = await ledger.waitForLog('ledger.anchor_age_alarm');
+  assert.ok(oldest >= 86_400 && oldest < 86_500, `${oldest}`);
+  assert.equal(await ledger.metric('eldersafe_ledger_anchor_age_alarm'), 1);
+  assert.ok(await ledger.metric('eldersafe_ledger_anchor_oldest_seconds') >= 86_400);
+  assert.equal(await ledger.metric('eldersafe_ledger_leaf_oldest_seconds'), 0, 'none waits to be sealed');
+  assert.match(world.ctl(['status']), /the oldest for 864\d\d s/);
+  await world.chain.clearFaults();
+  await passTime(world);
+  await ledger.waitForLog('ledger.anchor_age_normal');
+  await untilAll(world, 'seen');
+  assert.equal(await ledger.metric('eldersafe_ledger_anchor_oldest_seconds'), 0);
+  assert.equal(ledger.log().filter(({ event }) => event === 'ledger.anchor_age_alarm').length, 1, 'said once');
+});
+
+/** As if the checkpoints there are had been made SECONDS ago. */
+async function sealedEarlier(world, { seconds }) {
+  const client = await world.sql.connect();
+  try {
+    await client.query('ALTER TABLE anchor.checkpoints DISABLE TRIGGER append_only_row');
+    await client.query("UPDATE anchor.checkpoints SET sealed_at = sealed_at - $1 * interval '1 second'", [seconds]);
+    await client.query('ALTER TABLE anchor.checkpoints ENABLE ALWAYS TRIGGER append_only_row');
+  } finally {
+    client.release();
+  }
+}
 
 test('E132: a message on eldersafe:leaves wakes the sealer long before its timer would', async (t) => {
   const world = await anchoringWorld(t);

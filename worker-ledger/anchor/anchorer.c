@@ -20,6 +20,7 @@ struct es_anchorer {
     int64_t lacking_since_us; /* coins; monotonic, 0: not lacking */
     bool above_cap;
     bool warned; /* of either, and not yet told that it is over */
+    bool late;   /* a checkpoint waits too long for the network, and that was said */
 };
 
 /* Coins may just be on their way to us: only a lack that lasts is worth a warning. */
@@ -52,6 +53,34 @@ static void note_outcome(struct es_anchorer *anchorer, enum es_sign_outcome outc
     }
     es_metric_set(anchorer->ledger->metrics, ES_METRIC_FEE_ABOVE_CAP, above_cap);
     anchorer->above_cap = above_cap;
+}
+
+static void note_age(struct es_anchorer *anchorer, int64_t oldest_ms)
+{
+    struct es_metrics *metrics = anchorer->ledger->metrics;
+    bool late = oldest_ms > anchorer->ledger->config.leaf_age_alarm_s * ES_MS_PER_S;
+    es_metric_set(metrics, ES_METRIC_ANCHOR_OLDEST, oldest_ms / ES_MS_PER_S);
+    es_metric_set(metrics, ES_METRIC_ANCHOR_ALARM, late);
+    if (late && !anchorer->late) {
+        es_log(ES_LOG_WARN, "ledger.anchor_age_alarm",
+               es_f_int("oldest_s", oldest_ms / ES_MS_PER_S));
+    } else if (!late && anchorer->late) {
+        es_log(ES_LOG_INFO, "ledger.anchor_age_normal",
+               es_f_int("oldest_s", oldest_ms / ES_MS_PER_S));
+    }
+    anchorer->late = late;
+}
+
+/* Before anything is asked of providers: those that hang hold this thread, and the alarm is about
+ * them. */
+static enum es_db_result watch_age(struct es_anchorer *anchorer)
+{
+    int64_t oldest_ms = 0;
+    enum es_db_result result = es_gauges_age(anchorer->work.db, &oldest_ms);
+    if (result == ES_DB_OK) {
+        note_age(anchorer, oldest_ms);
+    }
+    return result;
 }
 
 static enum es_db_result sign_all(struct es_anchorer *anchorer, bool *ret_more)
@@ -110,7 +139,10 @@ static bool tick(void *anchorer_)
     bool more_to_sign = false;
     bool more_steps = false;
     es_ledger_beat(anchorer->ledger, ES_OUTAGE_ANCHORER);
-    enum es_db_result result = sign_all(anchorer, &more_to_sign);
+    enum es_db_result result = watch_age(anchorer);
+    if (result == ES_DB_OK) {
+        result = sign_all(anchorer, &more_to_sign);
+    }
     if (result == ES_DB_OK) {
         result = step_all(anchorer, &more_steps);
     }

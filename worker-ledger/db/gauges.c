@@ -8,6 +8,22 @@ const struct es_db_statement es_gauges_states_statement = {
            " UNION ALL SELECT 'unanchored', count(*) FROM anchor.unanchored",
 };
 
+/* Checkpoints are numbered in the order of sealing. MATERIALIZED, so that the index of what is due
+ * bounds the search: looking for the smallest number in the one of checkpoints would walk over all
+ * that was ever anchored. */
+const struct es_db_statement es_gauges_age_statement = {
+    .name = "gauges_age",
+    .params = "",
+    .sql = "WITH unseen AS MATERIALIZED ("
+           "  SELECT checkpoint_id FROM anchor.unanchored"
+           "  UNION ALL SELECT checkpoint_id FROM anchor.transactions"
+           "   WHERE next_at IS NOT NULL AND state IN ('signed', 'sent'))"
+           " SELECT coalesce((extract(epoch FROM clock_timestamp() - c.sealed_at) * 1000)::bigint,"
+           "  0) AS oldest_ms"
+           " FROM (SELECT min(checkpoint_id) AS checkpoint_id FROM unseen) first"
+           " LEFT JOIN anchor.checkpoints c USING (checkpoint_id)",
+};
+
 const struct es_db_statement es_gauges_failed_statement = {
     .name = "gauges_failed",
     .params = "tt",
@@ -35,6 +51,16 @@ enum es_db_result es_gauges_read(struct es_db *db, struct es_gauges *ret_gauges)
     }
     *ret_gauges = gauges;
     return ES_DB_OK;
+}
+
+enum es_db_result es_gauges_age(struct es_db *db, int64_t *ret_oldest_ms)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    enum es_db_result result = es_db_one(db, &es_gauges_age_statement, &rows);
+    if (result == ES_DB_OK) {
+        *ret_oldest_ms = es_db_i64(rows, 0, "oldest_ms");
+    }
+    return result;
 }
 
 enum es_db_result es_gauges_count_failure(struct es_db *db, const char *provider,

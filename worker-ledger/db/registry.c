@@ -56,6 +56,7 @@ const struct es_db_statement *const es_ledger_statements[] = {
     &es_headers_place_statement,
     &es_headers_contradicted_statement,
     &es_gauges_states_statement,
+    &es_gauges_age_statement,
     &es_gauges_failed_statement,
 };
 
