@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Transaction } from '@bsv/sdk';
-import { anchoringWorld, putLeaves, startLedger, transactions, untilFinal } from './support/ledger.js';
+import { anchoringWorld, passTime, putLeaves, startLedger, transactions, untilAll, untilFinal } from './support/ledger.js';
 
 async function freeCoins(world) {
   const { rows } = await world.sql.query('SELECT satoshis::int FROM anchor.coins WHERE spent_by IS NULL AND usable ORDER BY satoshis');
@@ -92,6 +92,48 @@ test('many small coins pay together when no single one does', async (t) => {
   await untilFinal(world);
   const [only] = await transactions(world);
   assert.ok(inputsOf(only) > 1, `${inputsOf(only)} inputs`);
+});
+
+test('J2.11: a coin too small for change, once refused, holds up neither its checkpoint nor those behind it', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1, satoshis: 27 });
+  await world.chain.fund(world.address, 100_000);
+  await startLedger(world, { settings: { COINS_READY: 1 } });
+  await world.eventuallySql('the wallet has both coins', 'SELECT count(*) = 2 FROM anchor.coins');
+  await world.chain.faults({ fault: 'reject', reason: 'script', api: 'arc' });
+  await putLeaves(world, 3);
+  await world.eventuallySql('the small coin was refused', "SELECT bool_or(state = 'rejected') FROM anchor.transactions");
+  await passTime(world);
+  await untilAll(world, 'seen');
+  await putLeaves(world, 3);
+  await untilFinal(world);
+  const [refused, ...others] = await transactions(world);
+  assert.deepEqual([refused.state, refused.fee], ['rejected', 27]);
+  assert.deepEqual(others.map(({ state }) => state), ['final', 'final']);
+});
+
+test('J2.11: two coins too small for change, each refused alone, pay together', async (t) => {
+  const world = await anchoringWorld(t, { coins: 2, satoshis: 27, warnings: [/^ledger\.low_balance$/] });
+  await startLedger(world, { settings: { COINS_READY: 1 } });
+  await world.eventuallySql('the wallet has both coins', 'SELECT count(*) = 2 FROM anchor.coins');
+  await world.chain.faults({ fault: 'reject', reason: 'script', api: 'arc', count: 2 });
+  await putLeaves(world, 3);
+  await untilFinal(world);
+  const [last] = (await transactions(world)).slice(-1);
+  assert.deepEqual([last.state, inputsOf(last)], ['final', 2]);
+});
+
+test('what no coin can pay for lets the others go first, and is signed once money comes', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1, satoshis: 27, warnings: [/^ledger\.(low_balance|no_coins)$/] });
+  await startLedger(world, { settings: { COINS_READY: 1 } });
+  await world.eventuallySql('the wallet has its coin', 'SELECT count(*) = 1 FROM anchor.coins');
+  await world.chain.faults({ fault: 'reject', reason: 'script', api: 'arc' });
+  await putLeaves(world, 3);
+  await world.eventuallySql('it was refused', "SELECT bool_or(state = 'rejected') FROM anchor.transactions");
+  await passTime(world);
+  await putLeaves(world, 3);
+  await world.eventuallySql('the second checkpoint has the coin', "SELECT bool_or(state = 'seen') FROM anchor.transactions WHERE checkpoint_id = 2");
+  await world.chain.fund(world.address, 100_000);
+  await untilFinal(world);
 });
 
 test('J2.8: a chain of our own unmined transactions is no longer than COIN_DEPTH', async (t) => {

@@ -16,66 +16,10 @@
 struct signing {
     const struct es_sign_policy *policy;
     struct es_arena *arena;
+    int64_t checkpoint_id;
+    struct es_checkpoint checkpoint;
     enum es_sign_outcome outcome;
 };
-
-struct chosen {
-    struct es_coin_row *coins;
-    size_t count;
-};
-
-/* The smallest coin that suffices and does not lengthen a chain beyond the limit. */
-static enum es_db_result choose_single(struct es_db *db, struct signing *signing,
-                                       struct chosen *ret_chosen)
-{
-    struct es_coin_row *coins = NULL;
-    size_t count = 0;
-    int64_t least = es_choose_least(1, signing->policy->rate);
-    enum es_db_result result =
-        es_coins_free(db, signing->arena, least, SINGLES_MAX, &coins, &count);
-    for (size_t i = 0; i < count && result == ES_DB_OK; i++) {
-        int64_t depth = 0;
-        result = es_coins_depth(db, &coins[i], signing->policy->depth, &depth);
-        if (result == ES_DB_OK && depth < signing->policy->depth) {
-            *ret_chosen = (struct chosen){.coins = &coins[i], .count = 1};
-            return ES_DB_OK;
-        }
-    }
-    return result;
-}
-
-static enum es_db_result choose_several(struct es_db *db, struct signing *signing,
-                                        struct chosen *ret_chosen)
-{
-    struct es_coin_row *coins = NULL;
-    size_t count = 0;
-    size_t kept = 0;
-    enum es_db_result result = es_coins_largest(db, signing->arena, SEVERAL_MAX, &coins, &count);
-    for (size_t i = 0; i < count && result == ES_DB_OK; i++) {
-        int64_t depth = 0;
-        result = es_coins_depth(db, &coins[i], signing->policy->depth, &depth);
-        if (result == ES_DB_OK && depth < signing->policy->depth) {
-            coins[kept++] = coins[i];
-        }
-    }
-    if (result == ES_DB_OK) {
-        ret_chosen->coins = coins;
-        ret_chosen->count = es_choose_several(coins, kept, signing->policy->rate);
-    }
-    return result;
-}
-
-/* RET_CHOSEN->count is 0 when nothing suffices. */
-static enum es_db_result choose(struct es_db *db, struct signing *signing,
-                                struct chosen *ret_chosen)
-{
-    *ret_chosen = (struct chosen){0};
-    enum es_db_result result = choose_single(db, signing, ret_chosen);
-    if (result == ES_DB_OK && ret_chosen->count == 0) {
-        result = choose_several(db, signing, ret_chosen);
-    }
-    return result;
-}
 
 static struct es_coin *plain_coins(struct es_arena *arena, const struct es_coin_row *rows,
                                    size_t count)
@@ -116,33 +60,33 @@ static enum es_sign_outcome outcome_of(enum es_build_result built)
     return ES_SIGN_NO_COINS;
 }
 
-/* Build bytes that were never ours. ES_SIGN_SIGNED when RET_BUILT is set. */
+/* Build bytes that were never ours. ES_SIGN_SIGNED when RET_BUILT is set. A coin too small for
+ * change gives the same bytes at any rate that it can pay. */
 static enum es_db_result build_new(struct es_db *db, struct es_arena *arena,
                                    const struct es_sign_policy *policy,
                                    struct es_build_request *request, struct es_built *ret_built,
                                    enum es_sign_outcome *ret_outcome)
 {
-    bool known = true;
     request->fee_rate = (uint64_t)policy->rate;
     request->fee_cap = fee_cap_of(policy, request);
-    for (int tries = 0; known && tries < RAISES_MAX; tries++) {
+    for (int tries = 0; tries < RAISES_MAX; tries++) {
+        bool known = false;
         enum es_build_result built = es_build(arena, request, ret_built);
-        *ret_outcome = outcome_of(built);
         if (es_bug_on(built == ES_BUILD_SIGNING, "a signature of ours does not verify")) {
             return ES_DB_BUG;
         }
         if (built != ES_BUILD_OK) {
+            *ret_outcome = tries > 0 ? ES_SIGN_KNOWN : outcome_of(built);
             return ES_DB_OK;
         }
         enum es_db_result result = es_transactions_known(db, &ret_built->txid, &known);
-        if (result != ES_DB_OK) {
+        if (result != ES_DB_OK || !known) {
+            *ret_outcome = ES_SIGN_SIGNED;
             return result;
         }
         request->fee_rate += request->fee_rate / RAISE_PART + 1;
     }
-    if (known) {
-        *ret_outcome = ES_SIGN_NO_COINS; /* another coin is needed to make a difference */
-    }
+    *ret_outcome = ES_SIGN_KNOWN;
     return ES_DB_OK;
 }
 
@@ -169,30 +113,99 @@ enum es_db_result es_sign_store(struct es_db *db, struct es_arena *arena,
     return result;
 }
 
-static enum es_db_result sign_for(struct es_db *db, struct signing *signing,
-                                  const struct es_checkpoint_row *row)
+/* Sign for the checkpoint with COINS; the outcome is in SIGNING. */
+static enum es_db_result sign_with(struct es_db *db, struct signing *signing,
+                                   const struct es_coin_row *coins, size_t count)
 {
-    struct chosen chosen;
-    struct es_checkpoint checkpoint = {.size = (uint64_t)row->size, .root = row->root};
-    size_t length = strlen(signing->policy->origin); /* valid, so it fits */
-    memcpy(checkpoint.origin, signing->policy->origin, length + 1);
-    enum es_db_result result = choose(db, signing, &chosen);
-    if (result != ES_DB_OK || chosen.count == 0) {
-        signing->outcome = ES_SIGN_NO_COINS;
-        return result;
-    }
     struct es_build_request request = {
         .key = signing->policy->key,
-        .coins = plain_coins(signing->arena, chosen.coins, chosen.count),
-        .coin_count = chosen.count,
-        .commitment = &checkpoint,
+        .coins = plain_coins(signing->arena, coins, count),
+        .coin_count = count,
+        .commitment = &signing->checkpoint,
     };
-    result = es_sign_store(db, signing->arena, signing->policy, row->id, &request, chosen.coins,
-                           &signing->outcome);
-    if (result == ES_DB_OK && signing->outcome == ES_SIGN_SIGNED) {
-        result = es_checkpoints_signed(db, row->id);
+    return es_sign_store(db, signing->arena, signing->policy, signing->checkpoint_id, &request,
+                         coins, &signing->outcome);
+}
+
+static enum es_db_result is_shallow(struct es_db *db, const struct signing *signing,
+                                    const struct es_coin_row *coin, bool *ret_shallow)
+{
+    int64_t depth = 0;
+    enum es_db_result result = es_coins_depth(db, coin, signing->policy->depth, &depth);
+    *ret_shallow = result == ES_DB_OK && depth < signing->policy->depth;
+    return result;
+}
+
+static bool wants_others(const struct signing *signing)
+{
+    return signing->outcome == ES_SIGN_NO_COINS || signing->outcome == ES_SIGN_KNOWN;
+}
+
+/* The smallest coin that suffices and does not lengthen a chain beyond the limit. */
+static enum es_db_result try_singles(struct es_db *db, struct signing *signing)
+{
+    struct es_coin_row *coins = NULL;
+    size_t count = 0;
+    int64_t least = es_choose_least(1, signing->policy->rate);
+    enum es_db_result result =
+        es_coins_free(db, signing->arena, least, SINGLES_MAX, &coins, &count);
+    for (size_t i = 0; i < count && result == ES_DB_OK && wants_others(signing); i++) {
+        bool shallow = false;
+        result = is_shallow(db, signing, &coins[i], &shallow);
+        if (shallow) {
+            result = sign_with(db, signing, &coins[i], 1);
+        }
     }
     return result;
+}
+
+/* The largest coins, as few of them as suffice. */
+static enum es_db_result try_several(struct es_db *db, struct signing *signing)
+{
+    struct es_coin_row *coins = NULL;
+    size_t count = 0;
+    size_t kept = 0;
+    enum es_db_result result = es_coins_largest(db, signing->arena, SEVERAL_MAX, &coins, &count);
+    for (size_t i = 0; i < count && result == ES_DB_OK; i++) {
+        bool shallow = false;
+        result = is_shallow(db, signing, &coins[i], &shallow);
+        if (shallow) {
+            coins[kept++] = coins[i];
+        }
+    }
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    size_t taken = es_choose_several(coins, kept, signing->policy->rate);
+    for (; taken > 0 && taken <= kept && result == ES_DB_OK && wants_others(signing); taken++) {
+        result = sign_with(db, signing, coins, taken);
+    }
+    return result;
+}
+
+static enum es_db_result sign_for(struct es_db *db, struct signing *signing)
+{
+    signing->outcome = ES_SIGN_NO_COINS;
+    enum es_db_result result = try_singles(db, signing);
+    if (result == ES_DB_OK && wants_others(signing)) {
+        result = try_several(db, signing);
+    }
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    if (signing->outcome == ES_SIGN_SIGNED) {
+        return es_checkpoints_signed(db, signing->checkpoint_id);
+    }
+    signing->outcome = signing->outcome == ES_SIGN_KNOWN ? ES_SIGN_NO_COINS : signing->outcome;
+    return es_checkpoints_postpone(db, signing->checkpoint_id);
+}
+
+static void set_checkpoint(struct signing *signing, const struct es_checkpoint_row *row)
+{
+    size_t length = strlen(signing->policy->origin); /* valid, so it fits */
+    signing->checkpoint_id = row->id;
+    signing->checkpoint = (struct es_checkpoint){.size = (uint64_t)row->size, .root = row->root};
+    memcpy(signing->checkpoint.origin, signing->policy->origin, length + 1);
 }
 
 static enum es_db_result sign_body(struct es_db *db, void *context)
@@ -208,7 +221,8 @@ static enum es_db_result sign_body(struct es_db *db, void *context)
     if (result != ES_DB_OK) {
         return result == ES_DB_NO_ROW ? ES_DB_OK : result; /* another process was faster */
     }
-    result = sign_for(db, signing, &row);
+    set_checkpoint(signing, &row);
+    result = sign_for(db, signing);
     if (result == ES_DB_OK && signing->outcome == ES_SIGN_SIGNED) {
         es_fault_point("ledger.sign_before_commit");
     }

@@ -29,9 +29,11 @@ enum es_sign_outcome {
     ES_SIGN_SIGNED,    /* one was signed; there may be more */
     ES_SIGN_NO_COINS,  /* the coins that can be spent now do not pay for one */
     ES_SIGN_ABOVE_CAP, /* it would cost more than the cap allows */
+    ES_SIGN_KNOWN,     /* of es_sign_store(): these coins only give bytes that were refused */
 };
 
-/* Sign for the next checkpoint that needs a transaction. */
+/* Sign for the next checkpoint that needs a transaction. One that could not be signed for lets the
+ * others go first. */
 enum es_db_result es_sign_next(struct es_db *db, const struct es_sign_policy *policy,
                                enum es_sign_outcome *ret_outcome) ES_MUST_CHECK;
 
@@ -41,7 +43,7 @@ enum es_db_result es_sign_next(struct es_db *db, const struct es_sign_policy *po
  * transaction, under es_coins_lock(). CHECKPOINT_ID 0: a split.
  *
  * Bytes that were rejected before are not made again: the rate is raised a little until they
- * differ.
+ * differ. When the coins do not pay for that, the outcome is ES_SIGN_KNOWN.
  */
 enum es_db_result es_sign_store(struct es_db *db, struct es_arena *arena,
                                 const struct es_sign_policy *policy, int64_t checkpoint_id,

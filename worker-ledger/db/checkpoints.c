@@ -17,6 +17,13 @@ const struct es_db_statement es_checkpoints_signed_statement = {
     .sql = "DELETE FROM anchor.unanchored WHERE checkpoint_id = $1 RETURNING checkpoint_id",
 };
 
+const struct es_db_statement es_checkpoints_postpone_statement = {
+    .name = "checkpoints_postpone",
+    .params = "i",
+    .sql = "UPDATE anchor.unanchored SET next_at = statement_timestamp() WHERE checkpoint_id = $1"
+           " RETURNING checkpoint_id",
+};
+
 const struct es_db_statement es_checkpoints_reward_statement = {
     .name = "checkpoints_reward",
     .params = "i",
@@ -50,6 +57,11 @@ enum es_db_result es_checkpoints_next(struct es_db *db, struct es_checkpoint_row
 enum es_db_result es_checkpoints_signed(struct es_db *db, int64_t checkpoint_id)
 {
     return es_db_one(db, &es_checkpoints_signed_statement, NULL, checkpoint_id);
+}
+
+enum es_db_result es_checkpoints_postpone(struct es_db *db, int64_t checkpoint_id)
+{
+    return es_db_one(db, &es_checkpoints_postpone_statement, NULL, checkpoint_id);
 }
 
 enum es_db_result es_checkpoints_reward(struct es_db *db, int64_t checkpoint_id,

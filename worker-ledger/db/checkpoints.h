@@ -13,6 +13,7 @@
 
 extern const struct es_db_statement es_checkpoints_next_statement;
 extern const struct es_db_statement es_checkpoints_signed_statement;
+extern const struct es_db_statement es_checkpoints_postpone_statement;
 extern const struct es_db_statement es_checkpoints_reward_statement;
 extern const struct es_db_statement es_checkpoints_tell_statement;
 
@@ -28,6 +29,10 @@ enum es_db_result es_checkpoints_next(struct es_db *db,
 
 /* Take CHECKPOINT_ID off the list; ES_DB_NO_ROW when it is not on it (any more). */
 enum es_db_result es_checkpoints_signed(struct es_db *db, int64_t checkpoint_id) ES_MUST_CHECK;
+
+/* Put CHECKPOINT_ID behind all others that are due, and leave it due: coins may come at any moment.
+ * ES_DB_NO_ROW when it is not on the list. */
+enum es_db_result es_checkpoints_postpone(struct es_db *db, int64_t checkpoint_id) ES_MUST_CHECK;
 
 /* Reward its leaves (pay.post_rewards). *RET_TRANSFERS is how many transfers were made. */
 enum es_db_result es_checkpoints_reward(struct es_db *db, int64_t checkpoint_id,

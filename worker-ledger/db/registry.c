@@ -21,6 +21,7 @@ const struct es_db_statement *const es_ledger_statements[] = {
     &es_log_checkpoints_after_statement,
     &es_checkpoints_next_statement,
     &es_checkpoints_signed_statement,
+    &es_checkpoints_postpone_statement,
     &es_checkpoints_reward_statement,
     &es_checkpoints_tell_statement,
     &es_transactions_claim_statement,
