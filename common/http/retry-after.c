@@ -6,6 +6,14 @@
 #include <curl/curl.h>
 #include <stddef.h>
 
+static int64_t bounded(int64_t seconds)
+{
+    if (seconds < 0) {
+        return 0;
+    }
+    return seconds < ES_RETRY_AFTER_MAX_S ? seconds : ES_RETRY_AFTER_MAX_S;
+}
+
 int64_t es_retry_after_parse(const char *text, int64_t now_us)
 {
     int64_t seconds = 0;
@@ -13,12 +21,8 @@ int64_t es_retry_after_parse(const char *text, int64_t now_us)
         return -1;
     }
     if (text[0] >= '0' && text[0] <= '9') {
-        return es_parse_i64(text, &seconds) ? seconds : -1;
+        return es_parse_i64(text, &seconds) ? bounded(seconds) : -1;
     }
     time_t date = curl_getdate(text, NULL); /* all three date forms that HTTP has had */
-    if (date == -1) {
-        return -1;
-    }
-    seconds = (int64_t)date - now_us / ES_US_PER_S;
-    return seconds > 0 ? seconds : 0;
+    return date != -1 ? bounded((int64_t)date - now_us / ES_US_PER_S) : -1;
 }

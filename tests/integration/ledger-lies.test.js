@@ -178,6 +178,19 @@ test('E102: a provider that says when to come back is left alone until then', as
   await untilFinal(world);
 });
 
+const YEAR_S = 365 * 86_400;
+for (const [what, retryAfter] of [['in a year', YEAR_S], ['never', '9223372036854775807'], ['at the end of milliseconds', '9223372036854775']]) {
+  test(`E102: a provider that says to come back ${what} is asked again after the longest pause of ours`, async (t) => {
+    const { world } = await stage(t, 'arc', () => [{ fault: 'status5xx', retryAfter, api: 'arc', operation: 'submit' }]);
+    await world.eventuallySql('it was told', "SELECT bool_or(failures > 0) FROM anchor.transactions WHERE kind = 'anchor'");
+    const { rows: [{ wait }] } = await world.sql.query(
+      "SELECT extract(epoch FROM max(next_at) - clock_timestamp())::int AS wait FROM anchor.transactions WHERE kind = 'anchor'");
+    assert.ok(wait > 200 && wait <= 300, `${wait} s`);
+    await passTime(world);
+    await untilFinal(world);
+  });
+}
+
 test('J2.10: above FEE_CAP nothing is signed and a warning is given; when it is cheaper again all goes on', async (t) => {
   const { world, ledger } = await stage(t, 'arc', () => [{ fault: 'fee-rise', satoshisPerKb: 5_000, api: 'arc' }], { warnings: [/^ledger\.fee_above_cap$/] });
   await ledger.waitForLog('ledger.fee_above_cap');

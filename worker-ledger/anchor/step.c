@@ -66,7 +66,8 @@ static enum es_db_result retry(struct step *step)
     int64_t pause_ms = es_backoff_ms(config_of(step)->retry_base_ms, RETRY_CAP_MS,
                                      (unsigned)step->row.failures + 1);
     if (pause_ms < step->sighting.retry_after_ms) {
-        pause_ms = step->sighting.retry_after_ms;
+        pause_ms = step->sighting.retry_after_ms < RETRY_CAP_MS ? step->sighting.retry_after_ms
+                                                                : RETRY_CAP_MS;
     }
     bool tried = strcmp(step->sighting.reason, "circuit_open") != 0;
     return es_transactions_again(step->work->db, step->row.id, step->row.state, pause_ms, tried);
