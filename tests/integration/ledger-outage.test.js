@@ -53,6 +53,22 @@ test('E131: PostgreSQL restarts in the middle of the work', async (t) => {
   assert.ok(events(ledger, 'ledger.paused').length <= 3, 'at most one line for each time');
 });
 
+test('a checkpoint that cannot be signed for does not hold up what is on its way', async (t) => {
+  const world = await anchoringWorld(t, { broken: [/^ledger\.database$/] });
+  const ledger = await startLedger(world);
+  await putLeaves(world, 3);
+  await untilAll(world, 'seen');
+  await world.sql.query(`
+    CREATE FUNCTION public.refuse_for_test() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END';
+    CREATE TRIGGER refuse_for_test BEFORE INSERT ON anchor.transactions FOR EACH ROW EXECUTE FUNCTION public.refuse_for_test()`);
+  await putLeaves(world, 3);
+  await ledger.waitForLog('ledger.database');
+  await world.chain.mine(3);
+  await world.eventuallySql('the first is final', "SELECT state = 'final' FROM anchor.transactions WHERE checkpoint_id = 1");
+  await world.sql.query('DROP TRIGGER refuse_for_test ON anchor.transactions');
+  await untilFinal(world);
+});
+
 test('E132: Redis is emptied, stopped and started: sealing goes on by its timer', async (t) => {
   const world = await anchoringWorld(t, { proxied: ['redis'] });
   const ledger = await startLedger(world);

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { anchoringWorld, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilFinal } from './support/ledger.js';
+import {
+  anchoringWorld, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal,
+} from './support/ledger.js';
 
 const EXPECTED = ['new>signed', 'signed>sent', 'sent>seen', 'seen>mined', 'mined>final'];
 
@@ -72,3 +74,46 @@ test('J1.15 E103: two of them and a chain that reorganises, loses and refuses', 
   await untilFinal(world, { timeout: 60_000 });
   assert.equal(await rewardBalance(world), leaves);
 });
+
+test('J2.11: what another process has just found in a block keeps its coin, and what it spends from is not rejected', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1, warnings: [/^ledger\.refusal_contradicted$/] });
+  const ledger = await startLedger(world, { settings: { COINS_READY: 1, SEAL_MAX: 1 } });
+  await world.eventuallySql('the wallet has a coin', 'SELECT count(*) = 1 FROM anchor.coins');
+  await putLeaves(world, 2); // the second transaction spends the change of the first
+  await untilAll(world, 'seen');
+  const [parent, child] = await transactions(world);
+  const other = await world.sql.connect();
+  try {
+    await other.query('BEGIN');
+    await other.query('SELECT FROM anchor.transactions WHERE transaction_id = $1 FOR NO KEY UPDATE', [child.id]);
+    await world.chain.faults(
+      { fault: 'status5xx', api: 'woc', operation: 'header', count: 'until-cleared' }, // no new block for this one
+      { fault: 'stale-status', status: 'REJECTED', api: 'arc', txid: parent.txid, count: 'until-cleared' },
+      { fault: 'stale-status', status: 'UNKNOWN', api: 'woc', txid: parent.txid, count: 'until-cleared' });
+    await world.chain.mine(1);
+    await world.eventuallySql('the rejection waits for the other process', `
+      SELECT EXISTS (SELECT FROM pg_stat_activity
+       WHERE usename = 'eldersafe_ledger' AND datname = current_database() AND wait_event_type = 'Lock')`);
+    await foundInBlock(other, child, await world.chain.transaction(child.txid));
+    await other.query('COMMIT');
+  } finally {
+    other.release();
+  }
+  await ledger.waitForLog('ledger.refusal_contradicted');
+  const { rows: [{ spender }] } = await world.sql.query('SELECT spent_by::int AS spender FROM anchor.coins WHERE made_by = $1', [parent.id]);
+  assert.equal(spender, child.id, 'the coin of a mined transaction is not free');
+  await world.chain.clearFaults();
+  await passTime(world);
+  await untilFinal(world);
+  assert.deepEqual((await transactions(world)).map(({ state }) => state), ['final', 'final']);
+});
+
+/** What a process writes that has found the transaction ROW in a block. */
+async function foundInBlock(client, row, { block, merklePath }) {
+  const hash = Buffer.from(block.hash, 'hex').reverse();
+  await client.query(
+    `UPDATE anchor.transactions SET state = 'mined', state_since = clock_timestamp(), block_hash = $2, block_height = $3, block_header = $4, bump = $5
+     WHERE transaction_id = $1`,
+    [row.id, hash, block.height, Buffer.from(block.header, 'hex'), Buffer.from(merklePath, 'hex')]);
+  await client.query("INSERT INTO anchor.transitions (transaction_id, from_state, to_state, reason) VALUES ($1, 'seen', 'mined', 'arc')", [row.id]);
+}

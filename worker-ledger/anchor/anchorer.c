@@ -143,8 +143,10 @@ static bool tick(void *anchorer_)
     if (result == ES_DB_OK) {
         result = sign_all(anchorer, &more_to_sign);
     }
-    if (result == ES_DB_OK) {
-        result = step_all(anchorer, &more_steps);
+    if (result != ES_DB_UNAVAILABLE) {
+        /* what cannot be signed for does not hold up what is on its way */
+        enum es_db_result stepped = step_all(anchorer, &more_steps);
+        result = result == ES_DB_OK ? stepped : result;
     }
     if (result == ES_DB_OK) {
         result = set_gauges(anchorer);

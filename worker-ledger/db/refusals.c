@@ -5,7 +5,8 @@
 #include "worker-ledger/db/coins.h"
 #include "worker-ledger/db/transactions.h"
 
-/* $1, all that spends a coin made by it, all that spends a coin made by one of those, and so on. */
+/* $1, all that spends a coin made by it, all that spends a coin made by one of those, and so on.
+ * Locked: another process may be about to find one of them in a block. */
 const struct es_db_statement es_refusals_family_statement = {
     .name = "refusals_family",
     .params = "i",
@@ -16,7 +17,7 @@ const struct es_db_statement es_refusals_family_statement = {
            "   WHERE c.spent_by IS NOT NULL)"
            " SELECT t.transaction_id, t.state IN ('mined', 'final') AS in_block"
            " FROM family JOIN anchor.transactions t ON t.transaction_id = family.id"
-           " WHERE t.state NOT IN ('rejected', 'stale')",
+           " WHERE t.state NOT IN ('rejected', 'stale') FOR NO KEY UPDATE OF t",
 };
 
 const struct es_db_statement es_refusals_stale_statement = {
