@@ -40,6 +40,8 @@ const struct es_metric es_ledger_metrics[ES_LEDGER_METRIC_COUNT] = {
                                 .bound_count = ES_ARRAY_LEN(seal_bounds)},
     [ES_METRIC_PUBLISHED_SIZE] =
         GAUGE("ledger_published_size", "Leaves in the latest published checkpoint."),
+    [ES_METRIC_LOG_ROLLED_BACK] =
+        GAUGE("ledger_log_rolled_back", "1 while the database lacks what was published."),
     [ES_METRIC_UNANCHORED] =
         GAUGE("ledger_checkpoints_unanchored", "Checkpoints that need a transaction."),
     [ES_METRIC_ANCHOR_OLDEST] =

@@ -9,6 +9,7 @@ import { ISSUER, programPath } from '../../deploy/local/site.js';
 import { sanitizerReport } from '../harness/logs.js';
 import { signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger, untilFinal } from './support/ledger.js';
+import { behindTheBack, putBack } from './support/tamper.js';
 
 const CLEAN = 0;
 const FINDINGS = 1;
@@ -61,26 +62,6 @@ async function healthyWorld(t) {
        AND (SELECT count(*) FROM anchor.rewarded) = (SELECT count(*) FROM anchor.checkpoints)`);
   for (const { child } of world.runs) await child.stop({ termMs: 30_000 });
   return world;
-}
-
-/** Runs SQL as superuser with the locks of TABLE off. */
-async function behindTheBack(world, table, sql, values = []) {
-  const client = await world.sql.connect();
-  try {
-    const { rows } = await client.query('SELECT tgname FROM pg_trigger WHERE tgrelid = $1::regclass AND tgname = \'append_only_row\'', [table]);
-    await client.query('BEGIN');
-    await client.query('SET LOCAL session_replication_role = replica'); // foreign keys
-    for (const { tgname } of rows) await client.query(`ALTER TABLE ${table} DISABLE TRIGGER ${tgname}`);
-    const { rowCount } = await client.query(sql, values);
-    for (const { tgname } of rows) await client.query(`ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${tgname}`);
-    await client.query('COMMIT');
-    return rowCount;
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  } finally {
-    client.release();
-  }
 }
 
 const lastSignal = '(SELECT max(signal_id) FROM core.signals)';
@@ -149,12 +130,6 @@ const TAMPERED = [
   ['an event is given up and still wanted', 'bus.failures', `INSERT INTO bus.failures (consumer, event_id, failures, last_error, parked_at) VALUES ('notify', 999999, 1, 'x', now())`, 'bus', /^failed event 999999/],
 ];
 
-/** What must not be lost, put back exactly as it was. */
-async function putBack(world, table) {
-  await behindTheBack(world, table, `DELETE FROM ${table}`);
-  await behindTheBack(world, table, `INSERT INTO ${table} OVERRIDING SYSTEM VALUE SELECT * FROM public.untouched`);
-}
-
 async function expectOne(world, story, check, what) {
   const { status, findings, output } = audit(world);
   assert.deepEqual(findings.map((each) => each.check), [check], `${story}:\n${output}`);
@@ -180,7 +155,7 @@ test('J3.12 O52: one tampered row, one finding', async (t) => {
         const finding = await expectOne(world, story, check, what);
         assert.doesNotMatch(JSON.stringify(finding), /example\.org\b(?!\/)|70006600/);
       } finally {
-        await putBack(world, table);
+        await putBack(world, table, 'public.untouched');
         await world.sql.query('DROP TABLE public.untouched');
       }
       assert.deepEqual(audit(world).findings, [], 'put back');

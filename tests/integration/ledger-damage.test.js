@@ -1,8 +1,11 @@
-// Damage in the database is noticed before it is signed.
+// Damage in the database is noticed before it is signed: tiles that changed, a log that went back.
 
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { anchoringWorld, putLeaves, startLedger } from './support/ledger.js';
+import { putBack } from './support/tamper.js';
 
 /** Damages the first tile; the second time it repairs it. */
 const FLIP = 'UPDATE anchor.tiles SET hashes = set_byte(hashes, 5, get_byte(hashes, 5) # 1) WHERE level = 0 AND tile_index = 0';
@@ -47,4 +50,69 @@ test('J2.13: damage is told once, not in every round, and told again when there 
   assert.deepEqual(told(), [10, 15]);
   await world.sql.query(FLIP);
   await published(20);
+});
+
+const LOG_TABLES = ['entries', 'tiles', 'checkpoints', 'unanchored', 'log'];
+
+async function backUp(world, name) {
+  for (const table of LOG_TABLES) await world.sql.query(`CREATE TABLE public.${name}_${table} AS SELECT * FROM anchor.${table}`);
+}
+
+async function restore(world, name) {
+  for (const table of LOG_TABLES) await putBack(world, `anchor.${table}`, `public.${name}_${table}`);
+}
+
+function publishedSize(world) {
+  return Number(readFileSync(path.join(world.site.tilesFolder, 'checkpoint'), 'utf8').split('\n')[1]);
+}
+
+/** A world whose checkpoints wait for money, so that the log is all that a backup has to hold. */
+function logOnlyWorld(t, options = {}) {
+  return anchoringWorld(t, { coins: 0, ...options, warnings: [/^ledger\.(low_balance|no_coins)$/, ...options.warnings ?? []] });
+}
+
+test('J2.13: a database that went back behind what was published gets no second history', async (t) => {
+  const world = await logOnlyWorld(t, { broken: [/^ledger\.log_rolled_back$/] });
+  const first = await startLedger(world);
+  await putLeaves(world, 10);
+  await first.child.waitUntil('ten leaves are published', async () => await first.metric('eldersafe_ledger_published_size') === 10);
+  await backUp(world, 'old');
+  await putLeaves(world, 5);
+  await first.child.waitUntil('all are published', async () => await first.metric('eldersafe_ledger_published_size') === 15);
+  await first.stop();
+  await backUp(world, 'new');
+  await restore(world, 'old');
+  const ledger = await startLedger(world);
+  const waiting = (count) => ledger.child.waitUntil(`${count} leaves are counted`, async () => await ledger.metric('eldersafe_ledger_leaves_waiting') === count);
+  await putLeaves(world, 7);
+  const { level, size } = await ledger.waitForLog('ledger.log_rolled_back');
+  assert.deepEqual([level, size], ['broken', 15]);
+  await waiting(7);
+  await putLeaves(world, 1);
+  await waiting(8);
+  const { rows: [{ sizes }] } = await world.sql.query('SELECT array_agg(size::int ORDER BY size) AS sizes FROM anchor.checkpoints');
+  assert.deepEqual(sizes, [10]);
+  assert.equal(publishedSize(world), 15);
+  assert.equal(await ledger.metric('eldersafe_ledger_log_rolled_back'), 1);
+  await restore(world, 'new');
+  await world.eventuallySql('with the newer backup it goes on', 'SELECT size = 23 FROM anchor.log');
+  await ledger.child.waitUntil('and is published', () => publishedSize(world) === 23);
+  assert.equal(ledger.log().filter(({ event }) => event === 'ledger.log_rolled_back').length, 1);
+});
+
+test('J2.13: a database that grew another way than what was published is left alone', async (t) => {
+  const world = await logOnlyWorld(t, { broken: [/^ledger\.log_rolled_back$/] });
+  const first = await startLedger(world);
+  await backUp(world, 'empty');
+  await putLeaves(world, 10);
+  await first.child.waitUntil('ten leaves are published', async () => await first.metric('eldersafe_ledger_published_size') === 10);
+  await first.stop();
+  await restore(world, 'empty');
+  const elsewhere = path.join(world.folder, 'other-tiles');
+  const second = await startLedger(world, { settings: { TILES_DIRECTORY: elsewhere } });
+  await putLeaves(world, 10);
+  await world.eventuallySql('another tree of the same size is sealed', 'SELECT size = 10 FROM anchor.log');
+  await second.stop();
+  await startLedger(world).then((ledger) => ledger.waitForLog('ledger.log_rolled_back'));
+  rmSync(path.join(world.site.tilesFolder, 'checkpoint'));
 });

@@ -38,20 +38,21 @@ struct round {
     int file_error;
 };
 
-/* Size of the checkpoint in the directory, 0 when there is none or none that can be read (then all
- * is published anew). False: it belongs to another log. */
-static bool read_published(const struct es_publisher *publisher, int64_t *ret_size)
+/* The checkpoint in the directory; its size is 0 when there is none or none that can be read (then
+ * all is published anew). False: it belongs to another log. */
+static bool read_published(const struct es_publisher *publisher,
+                           struct es_checkpoint *ret_checkpoint)
 {
     ES_CLEANUP(es_buf_done) struct es_buf note = ES_BUF_INIT;
     struct es_checkpoint checkpoint;
-    *ret_size = 0;
+    *ret_checkpoint = (struct es_checkpoint){.size = 0};
     if (!es_static_read(publisher->directory_fd, CHECKPOINT_FILE, ES_NOTE_SIZE_MAX, &note)) {
         return true;
     }
     switch (
         es_checkpoint_open(es_buf_str(&note), note.length, &publisher->key, 1, &checkpoint, NULL)) {
     case ES_NOTE_GOOD:
-        *ret_size = (int64_t)checkpoint.size;
+        *ret_checkpoint = checkpoint;
         return true;
     case ES_NOTE_MALFORMED:
         return true;
@@ -65,7 +66,7 @@ static bool read_published(const struct es_publisher *publisher, int64_t *ret_si
 struct es_publisher *es_publisher_open(const char *directory, const struct es_note_key *key,
                                        struct es_buf *error)
 {
-    int64_t size = 0;
+    struct es_checkpoint checkpoint;
     if (mkdir(directory, DIRECTORY_MODE) != 0 && errno != EEXIST) {
         es_buf_printf(error, "%s: cannot be made: %s", directory, strerror(errno));
         return NULL;
@@ -79,7 +80,7 @@ struct es_publisher *es_publisher_open(const char *directory, const struct es_no
     struct es_publisher *publisher = ES_NEW(struct es_publisher);
     publisher->directory_fd = fd;
     publisher->key = *key;
-    if (!read_published(publisher, &size)) {
+    if (!read_published(publisher, &checkpoint)) {
         es_buf_printf(error, "%s: holds a checkpoint that is not signed by the log's key",
                       directory);
         return es_publisher_free(publisher);
@@ -94,6 +95,22 @@ struct es_publisher *es_publisher_free(struct es_publisher *publisher)
         free(publisher);
     }
     return NULL;
+}
+
+enum es_db_result es_publisher_agrees(const struct es_publisher *publisher, struct es_db *db,
+                                      bool *ret_agrees, int64_t *ret_size)
+{
+    struct es_checkpoint checkpoint;
+    struct es_hash root;
+    enum es_db_result result = ES_DB_OK;
+    bool agrees = true;
+    if (read_published(publisher, &checkpoint) && checkpoint.size > 0) {
+        result = es_log_root(db, (int64_t)checkpoint.size, &root);
+        agrees = result == ES_DB_OK && es_hash_equal(&root, &checkpoint.root);
+    }
+    *ret_agrees = agrees;
+    *ret_size = (int64_t)checkpoint.size;
+    return result == ES_DB_NO_ROW ? ES_DB_OK : result;
 }
 
 static bool write_file(struct round *round, const char *path, const void *bytes, size_t length)
@@ -243,12 +260,14 @@ enum es_db_result es_publish(struct es_publisher *publisher, struct es_db *db,
     ES_CLEANUP(es_arena_free_p) struct es_arena *list_arena = es_arena_new(0);
     struct round round = {.publisher = publisher, .db = db, .arena = arena};
     struct es_published published = {0};
+    struct es_checkpoint checkpoint;
     enum es_db_result result = ES_DB_OK;
     if (flock(publisher->directory_fd, LOCK_EX | LOCK_NB) != 0) {
         *ret_published = published; /* another process is at it */
         return ES_DB_OK;
     }
-    if (read_published(publisher, &published.size)) {
+    if (read_published(publisher, &checkpoint)) {
+        published.size = (int64_t)checkpoint.size;
         result = publish_after(&round, list_arena, &published);
     } else {
         published.file_error = EPERM; /* somebody put another log's checkpoint there */

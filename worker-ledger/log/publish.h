@@ -30,6 +30,12 @@ struct es_publisher *es_publisher_open(const char *directory, const struct es_no
                                        struct es_buf *error) ES_MUST_CHECK;
 struct es_publisher *es_publisher_free(struct es_publisher *publisher);
 
+/* Whether DB knows the checkpoint in the directory, by size and root; true when there is none.
+ * Where it does not, the database went back behind what the world was told: whatever were signed
+ * now would be a second history. *RET_SIZE is the size of that checkpoint, 0: none. */
+enum es_db_result es_publisher_agrees(const struct es_publisher *publisher, struct es_db *db,
+                                      bool *ret_agrees, int64_t *ret_size) ES_MUST_CHECK;
+
 struct es_published {
     int64_t size;   /* of the latest checkpoint in the directory now */
     bool more;      /* there are more checkpoints to publish */

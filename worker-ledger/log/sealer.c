@@ -19,9 +19,10 @@ struct es_sealer {
     struct es_arena *arena;
     struct es_publisher *publisher;
     struct es_seal_policy policy;
-    bool alarmed;   /* the oldest leaf is too old, and that was said */
-    bool damaged;   /* the log's tiles are, and that was said */
-    int file_error; /* the last one that was said; 0: none */
+    bool alarmed;     /* the oldest leaf is too old, and that was said */
+    bool damaged;     /* the log's tiles are, and that was said */
+    bool rolled_back; /* the database lacks what was published, and that was said */
+    int file_error;   /* the last one that was said; 0: none */
 };
 
 static void watch_age(struct es_sealer *sealer, const struct es_log_waiting *waiting)
@@ -53,6 +54,26 @@ static void tell_sealed(struct es_sealer *sealer, const struct es_sealed *sealed
     es_ledger_wake(sealer->ledger, ES_OUTAGE_ANCHORER);
 }
 
+/* The directory is the only witness of ours that a restored database does not take back. Asked in
+ * every round: a server may be restored under a running process. */
+static enum es_db_result check_history(struct es_sealer *sealer)
+{
+    bool agrees = true;
+    int64_t size = 0;
+    enum es_db_result result = es_publisher_agrees(sealer->publisher, sealer->db, &agrees, &size);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    if (!agrees && !sealer->rolled_back) {
+        es_log(ES_LOG_BROKEN, "ledger.log_rolled_back", es_f_int("size", size));
+    } else if (agrees && sealer->rolled_back) {
+        es_log(ES_LOG_INFO, "ledger.log_complete_again", es_f_int("size", size));
+    }
+    sealer->rolled_back = !agrees;
+    es_metric_set(sealer->ledger->metrics, ES_METRIC_LOG_ROLLED_BACK, !agrees);
+    return ES_DB_OK;
+}
+
 /* Seal if a checkpoint is due; *RET_SEALED tells whether one was made. */
 static enum es_db_result seal_if_due(struct es_sealer *sealer, bool *ret_sealed)
 {
@@ -65,7 +86,7 @@ static enum es_db_result seal_if_due(struct es_sealer *sealer, bool *ret_sealed)
         return result;
     }
     watch_age(sealer, &waiting);
-    if (!es_seal_due(&sealer->policy, &waiting)) {
+    if (sealer->rolled_back || !es_seal_due(&sealer->policy, &waiting)) {
         return ES_DB_OK;
     }
     int64_t started_us = es_clock_mono_us();
@@ -102,15 +123,19 @@ static enum es_db_result publish(struct es_sealer *sealer, bool *ret_more)
     return result;
 }
 
-/* Sealing comes first: publishing waits while there is more to seal. */
+/* Sealing comes first: publishing waits while there is more to seal. Neither is done on top of a
+ * history that is not the published one. */
 static bool tick(void *sealer_)
 {
     struct es_sealer *sealer = sealer_;
     bool sealed = false;
     bool more = false;
     es_ledger_beat(sealer->ledger, ES_OUTAGE_SEALER);
-    enum es_db_result result = seal_if_due(sealer, &sealed);
-    if (result == ES_DB_OK && !sealed) {
+    enum es_db_result result = check_history(sealer);
+    if (result == ES_DB_OK) {
+        result = seal_if_due(sealer, &sealed);
+    }
+    if (result == ES_DB_OK && !sealed && !sealer->rolled_back) {
         result = publish(sealer, &more);
     }
     es_ledger_beat(sealer->ledger, ES_OUTAGE_SEALER);
