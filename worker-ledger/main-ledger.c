@@ -10,6 +10,7 @@
 #include "common/daemon/daemon.h"
 #include "common/observe/endpoint.h"
 #include "common/observe/log.h"
+#include "common/tlog/checkpoint.h"
 #include "worker-ledger/anchor/anchorer.h"
 #include "worker-ledger/db/log.h"
 #include "worker-ledger/ledger.h"
@@ -17,6 +18,8 @@
 #include "worker-ledger/log/waker.h"
 #include "worker-ledger/metrics.h"
 #include "worker-ledger/wallet/wallet.h"
+
+#include <string.h>
 
 static enum es_exit start_keys(void *ledger, struct es_buf *error)
 {
@@ -58,6 +61,30 @@ static void stop_shared(void *ledger_)
     pthread_mutex_destroy(&ledger->bell_lock);
 }
 
+/* Verifiers have pinned the key that signed so far. */
+static enum es_exit check_log_key(const struct es_ledger *ledger, struct es_db *db,
+                                  struct es_buf *error)
+{
+    ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
+    struct es_checkpoint checkpoint;
+    const char *note = NULL;
+    enum es_db_result result = es_log_last_note(db, arena, &note);
+    if (result == ES_DB_NO_ROW) {
+        return ES_EXIT_OK;
+    }
+    if (result != ES_DB_OK) {
+        es_buf_printf(error, "the log cannot be opened: %s", es_db_error(db));
+        return ES_EXIT_FAILED;
+    }
+    if (es_checkpoint_open(note, strlen(note), &ledger->note_key, 1, &checkpoint, NULL) !=
+        ES_NOTE_GOOD) {
+        es_buf_add_str(error, "ELDERSAFE_LOG_KEY_FILE: the last checkpoint in this database was "
+                              "signed with another key");
+        return ES_EXIT_CONFIG;
+    }
+    return ES_EXIT_OK;
+}
+
 /* The log is made on the first start; another name than the one it got then would be another log.
  */
 static enum es_exit open_log(const struct es_ledger *ledger, struct es_db *db, struct es_buf *error)
@@ -71,7 +98,7 @@ static enum es_exit open_log(const struct es_ledger *ledger, struct es_db *db, s
         es_buf_add_str(error, "ELDERSAFE_LOG_ORIGIN: the log in this database has another origin");
         return ES_EXIT_CONFIG;
     }
-    return ES_EXIT_OK;
+    return check_log_key(ledger, db, error);
 }
 
 static enum es_exit start_database(void *ledger, struct es_buf *error)

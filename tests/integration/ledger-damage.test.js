@@ -1,7 +1,9 @@
-// Damage in the database is noticed before it is signed: tiles that changed, a log that went back.
+// Damage in the database is noticed before it is signed: tiles that changed, a log that went back, a key
+// that is another one.
 
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { anchoringWorld, putLeaves, startLedger } from './support/ledger.js';
@@ -115,4 +117,18 @@ test('J2.13: a database that grew another way than what was published is left al
   await second.stop();
   await startLedger(world).then((ledger) => ledger.waitForLog('ledger.log_rolled_back'));
   rmSync(path.join(world.site.tilesFolder, 'checkpoint'));
+});
+
+test('J2.13: another log key than the one that signed is a configuration error, also without any file', async (t) => {
+  const world = await logOnlyWorld(t, { warnings: [/^daemon\.start_failed$/] });
+  const ledger = await startLedger(world);
+  await putLeaves(world, 3);
+  await ledger.child.waitUntil('they are published', async () => await ledger.metric('eldersafe_ledger_published_size') === 3);
+  await ledger.stop();
+  const key = path.join(world.folder, 'another.key');
+  writeFileSync(key, `${randomBytes(32).toString('hex')}\n`, { mode: 0o400 });
+  const settings = { LOG_KEY_FILE: key, TILES_DIRECTORY: path.join(world.folder, 'empty-tiles') };
+  const refused = await startLedger(world, { settings, waitReady: false });
+  await refused.ends(78);
+  assert.match(JSON.stringify(refused.log()), /LOG_KEY_FILE: .* signed with another key/);
 });

@@ -99,6 +99,22 @@ enum es_db_result es_log_root(struct es_db *db, int64_t size, struct es_hash *re
     return result;
 }
 
+const struct es_db_statement es_log_last_note_statement = {
+    .name = "log_last_note",
+    .params = "",
+    .sql = "SELECT note FROM anchor.checkpoints ORDER BY size DESC LIMIT 1",
+};
+
+enum es_db_result es_log_last_note(struct es_db *db, struct es_arena *arena, const char **ret_note)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    enum es_db_result result = es_db_one(db, &es_log_last_note_statement, &rows);
+    if (result == ES_DB_OK) {
+        *ret_note = es_arena_strdup(arena, es_db_text(rows, 0, "note"));
+    }
+    return result;
+}
+
 const struct es_db_statement es_log_checkpoints_after_statement = {
     .name = "log_checkpoints_after",
     .params = "ii",

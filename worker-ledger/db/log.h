@@ -21,6 +21,7 @@ extern const struct es_db_statement es_log_put_tiles_statement;
 extern const struct es_db_statement es_log_add_checkpoint_statement;
 extern const struct es_db_statement es_log_checkpoints_after_statement;
 extern const struct es_db_statement es_log_root_statement;
+extern const struct es_db_statement es_log_last_note_statement;
 
 /* Make the log's row with ORIGIN unless there is one; *RET_SAME tells whether its origin is ORIGIN.
  */
@@ -65,6 +66,10 @@ enum es_db_result es_log_add_checkpoint(struct es_db *db, int64_t first_index, i
 /* The root signed for the tree of SIZE leaves; ES_DB_NO_ROW when no checkpoint has that size. */
 enum es_db_result es_log_root(struct es_db *db, int64_t size,
                               struct es_hash *ret_root) ES_MUST_CHECK;
+
+/* The note of the last checkpoint, in ARENA; ES_DB_NO_ROW when there is none yet. */
+enum es_db_result es_log_last_note(struct es_db *db, struct es_arena *arena,
+                                   const char **ret_note) ES_MUST_CHECK;
 
 /* A checkpoint as it is published. */
 struct es_log_checkpoint {

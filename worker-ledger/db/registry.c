@@ -18,6 +18,7 @@ const struct es_db_statement *const es_ledger_statements[] = {
     &es_log_put_tiles_statement,
     &es_log_add_checkpoint_statement,
     &es_log_root_statement,
+    &es_log_last_note_statement,
     &es_log_checkpoints_after_statement,
     &es_checkpoints_next_statement,
     &es_checkpoints_signed_statement,
