@@ -58,25 +58,33 @@ const struct es_db_statement es_audit_unrewarded_statement = {
            "   WHERE r.checkpoint_id = t.checkpoint_id) LIMIT 1000",
 };
 
-/* Transfers $1+1 .. $2 that reward no leaf, or one whose checkpoint is not on the network. */
+/* Transfers $1+1 .. $2 that reward no leaf, one that names another account, or one whose checkpoint
+ * is not on the network. Only the spelling that post_rewards writes names a leaf: another one would
+ * be a second reward of the same leaf. */
 const struct es_db_statement es_audit_unearned_statement = {
     .name = "audit_unearned",
     .params = "ii",
-    .sql = "SELECT t.leaf_id AS subject, format('transfer %s', t.transfer_key) AS what,"
-           "  'a leaf of a rewarded checkpoint' AS expected,"
-           "  CASE WHEN e.leaf_id IS NULL THEN 'no leaf' ELSE 'a leaf of another checkpoint' END"
-           "   AS found, t.credit_account, t.debit_account, e.leaf_id IS NULL AS no_leaf"
-           " FROM (SELECT *, CASE WHEN transfer_key ~ '^reward/[0-9]{1,18}$'"
-           "   THEN substr(transfer_key, 8)::bigint ELSE 0 END AS leaf_id FROM pay.transfers"
-           "   WHERE transfer_id > $1 AND transfer_id <= $2 AND kind = 'reward') t"
-           " LEFT JOIN anchor.entries e ON e.leaf_id = t.leaf_id"
-           " LEFT JOIN LATERAL (SELECT c.checkpoint_id FROM anchor.checkpoints c"
-           "  WHERE c.size > e.leaf_index ORDER BY c.size LIMIT 1) c ON true"
-           " WHERE NOT EXISTS (SELECT FROM anchor.rewarded r"
-           "   WHERE r.checkpoint_id = c.checkpoint_id)"
-           "  AND NOT EXISTS (SELECT FROM anchor.transactions x"
-           "   WHERE x.checkpoint_id = c.checkpoint_id AND x.state = 'final')"
-           " LIMIT 1000",
+    .sql =
+        "SELECT t.leaf_id AS subject, format('transfer %s', t.transfer_key) AS what,"
+        "  format('a leaf of a rewarded checkpoint, to account %s', t.credit_account) AS expected,"
+        "  CASE WHEN e.leaf_id IS NULL THEN 'no leaf'"
+        "   WHEN e.reward_account IS NULL THEN 'a leaf that rewards nobody'"
+        "   WHEN e.reward_account <> t.credit_account"
+        "    THEN format('a leaf that rewards account %s', e.reward_account)"
+        "   ELSE 'a leaf of another checkpoint' END AS found, t.credit_account, t.debit_account, "
+        "e.leaf_id IS NULL AS no_leaf"
+        " FROM (SELECT *, CASE WHEN transfer_key ~ '^reward/(0|[1-9][0-9]{0,17})$'"
+        "   THEN substr(transfer_key, 8)::bigint ELSE -1 END AS leaf_id FROM pay.transfers"
+        "   WHERE transfer_id > $1 AND transfer_id <= $2 AND kind = 'reward') t"
+        " LEFT JOIN anchor.entries e ON e.leaf_id = t.leaf_id"
+        " LEFT JOIN LATERAL (SELECT c.checkpoint_id FROM anchor.checkpoints c"
+        "  WHERE c.size > e.leaf_index ORDER BY c.size LIMIT 1) c ON true"
+        " WHERE e.reward_account IS DISTINCT FROM t.credit_account"
+        "  OR (NOT EXISTS (SELECT FROM anchor.rewarded r"
+        "    WHERE r.checkpoint_id = c.checkpoint_id)"
+        "   AND NOT EXISTS (SELECT FROM anchor.transactions x"
+        "    WHERE x.checkpoint_id = c.checkpoint_id AND x.state = 'final'))"
+        " LIMIT 1000",
 };
 
 static void suspect_accounts(struct es_audit *audit, const struct es_db_rows *rows, size_t row)

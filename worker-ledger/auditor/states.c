@@ -35,12 +35,16 @@ const struct es_db_statement es_audit_transitions_statement = {
         " ORDER BY transaction_id, transition_id NULLS LAST LIMIT 1000",
 };
 
+/* A deadline further away than anything pauses is as good as none. */
+#define LOOKED_AT_SOON "coalesce(next_at, 'infinity') <= now() + interval '1 day'"
+
 const struct es_db_statement es_audit_deadlines_statement = {
     .name = "audit_deadlines",
     .params = "",
     .sql = "SELECT transaction_id AS subject, format('transaction %s, %s', transaction_id, state)"
-           "   AS what, 'a time of the next look' AS expected, 'none' AS found"
-           " FROM anchor.transactions WHERE " NOT_ENDED " AND next_at IS NULL LIMIT 1000",
+           "   AS what, 'a next look within a day' AS expected,"
+           "  coalesce(next_at::text, 'none') AS found"
+           " FROM anchor.transactions WHERE " NOT_ENDED " AND NOT " LOOKED_AT_SOON " LIMIT 1000",
 };
 
 const struct es_db_statement es_audit_unanchored_statement = {
