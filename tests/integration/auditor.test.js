@@ -53,7 +53,7 @@ async function healthyWorld(t) {
   await putLeaves(world, TILE + 44);
   await untilFinal(world);
   await signal(world, core, tokens[0]);
-  await putLeaves(world, 3, { rewarded: true });
+  await putLeaves(world, 3);
   await untilFinal(world);
   await putLeaves(world, 2);
   await world.eventuallySql('the last checkpoint is seen and rewarded', `
@@ -122,7 +122,7 @@ const TAMPERED = [
   ['an anchored checkpoint is listed as not anchored', 'anchor.unanchored', `INSERT INTO anchor.unanchored (checkpoint_id) VALUES (${aCheckpoint})`, 'deadline', /^checkpoint/],
   ['a reward is taken out', 'pay.transfers', `DELETE FROM pay.transfers WHERE transfer_id = ${aReward}`, 'reward', /^reward of leaf/],
   ['a reward is doubled', 'pay.transfers', `UPDATE pay.transfers SET amount = 2 WHERE transfer_id = ${aReward}`, 'reward', /^reward of leaf/],
-  ['a reward goes to somebody else', 'pay.transfers', `UPDATE pay.transfers SET credit_account = (SELECT min(reward_account) FROM core.members) WHERE transfer_id = ${aReward}`, 'reward', /^reward of leaf/],
+  ['a reward goes to somebody else', 'pay.transfers', `UPDATE pay.transfers SET credit_account = (SELECT max(reward_account) FROM core.members) WHERE transfer_id = ${aReward}`, 'reward', /^reward of leaf/],
   ['a reward for nothing', 'pay.transfers', `INSERT INTO pay.transfers (transfer_key, kind, debit_account, credit_account, amount, currency) SELECT 'reward/999999', 'reward', debit_account, credit_account, 1, 'SAT' FROM pay.transfers WHERE transfer_id = ${aReward}`, 'reward', /^transfer reward\/999999/],
   ['a reward under another spelling of its leaf', 'pay.transfers', `INSERT INTO pay.transfers (transfer_key, kind, debit_account, credit_account, amount, currency) SELECT replace(transfer_key, '/', '/0'), kind, debit_account, credit_account, amount, currency FROM pay.transfers WHERE transfer_id = ${aReward}`, 'reward', /^transfer reward\/0\d+$/],
   ['a reward for a leaf that rewards nobody', 'pay.transfers', `INSERT INTO pay.transfers (transfer_key, kind, debit_account, credit_account, amount, currency) SELECT 'reward/' || (SELECT min(leaf_id) FROM anchor.entries WHERE reward_account IS NULL), kind, debit_account, credit_account, amount, currency FROM pay.transfers WHERE transfer_id = ${aReward}`, 'reward', /^transfer reward\/\d+$/],
@@ -226,6 +226,18 @@ test('--once says by its status that it could not look', async (t) => {
   assert.ok(audit(world, { INTERVAL: 'often' }).status >= 64);
 });
 
+test('J3.2: a reward that no signal earned is a finding', async (t) => {
+  const world = await anchoringWorld(t);
+  world.invariants = false;
+  await startLedger(world);
+  await putLeaves(world, 2, { rewarded: true });
+  await world.sql.query(`INSERT INTO anchor.leaves (leaf_id, hash, reward_account)
+    SELECT nextval('anchor.leaf_ids'), sha256('signed by nobody'), max(reward_account) FROM core.members`);
+  await untilFinal(world);
+  const { rows: [{ id }] } = await world.sql.query('SELECT max(leaf_id) AS id FROM anchor.entries');
+  await expectOne(world, 'not a signal', 'reward', new RegExp(`^leaf ${id}$`));
+});
+
 test('the daemon audits what is new, warns in its log and counts by check', async (t) => {
   const world = await anchoringWorld(t, { coins: 3, warnings: [/^audit\.finding$/] });
   await startLedger(world);
@@ -238,12 +250,13 @@ test('the daemon audits what is new, warns in its log and counts by check', asyn
   await untilFinal(world);
   const done = await world.runs.at(-1).child.waitUntil('new entries are audited', () => auditor.log().find(({ event, transfers }) => event === 'audit.done' && transfers === 4));
   assert.equal(done.findings, 0);
-  await behindTheBack(world, 'pay.accounts', 'UPDATE pay.accounts SET balance = balance + 7 WHERE account_id = $1', [world.account]);
+  const { rows: [{ account }] } = await world.sql.query('SELECT max(account_id) AS account FROM pay.accounts');
+  await behindTheBack(world, 'pay.accounts', 'UPDATE pay.accounts SET balance = balance + 7 WHERE account_id = $1', [account]);
   const { level, check, what, expected, found } = await auditor.waitForLog('audit.finding');
-  assert.deepEqual([level, check, what, expected, found], ['warn', 'balance', `balance of account ${world.account}`, '9', '16']);
+  assert.deepEqual([level, check, what, expected, found], ['warn', 'balance', `balance of account ${account}`, '1', '8']);
   await world.eventuallySql('true', 'SELECT true');
   assert.equal(await auditor.metric('eldersafe_auditor_findings{check="balance"}'), 1);
   assert.equal(await auditor.metric('eldersafe_auditor_findings{check="tile"}'), 0);
   assert.ok((await auditor.metric('eldersafe_auditor_runs_total')) >= 2);
-  await behindTheBack(world, 'pay.accounts', 'UPDATE pay.accounts SET balance = balance - 7 WHERE account_id = $1', [world.account]);
+  await behindTheBack(world, 'pay.accounts', 'UPDATE pay.accounts SET balance = balance - 7 WHERE account_id = $1', [account]);
 });

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Transaction } from '@bsv/sdk';
 import {
-  anchoringWorld, apiOf, passTime, putLeaves, startLedger, transactions, transitions, untilAll, untilFinal, way, WAYS,
+  anchoringWorld, apiOf, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal, way, WAYS,
 } from './support/ledger.js';
 
 const SINGLE = ['arc', 'arcade', 'whatsonchain', 'node'];
@@ -308,8 +308,7 @@ test('E135: the chain is away for an hour; nothing is lost, and the backlog clea
   await world.chain.clearFaults();
   await passTime(world);
   await untilFinal(world, { timeout: 60_000 });
-  const { rows: [{ balance }] } = await world.sql.query('SELECT balance::int FROM pay.accounts WHERE account_id = $1', [world.account]);
-  assert.equal(balance, 60);
+  assert.equal(await rewardBalance(world), 60);
   assert.ok(ledger.child.running);
 });
 

@@ -169,9 +169,10 @@ const struct es_db_statement *const es_audit_statements[] = {
     &es_audit_rewarded_statement,     &es_audit_unpaid_statement,
     &es_audit_unrewarded_statement,   &es_audit_reward_counts_statement,
     &es_audit_money_ids_statement,    &es_audit_unearned_statement,
-    &es_audit_currencies_statement,   &es_audit_balances_statement,
-    &es_audit_sums_statement,         &es_audit_inbox_statement,
-    &es_audit_failures_statement,     &es_audit_messages_statement,
+    &es_audit_no_signal_statement,    &es_audit_currencies_statement,
+    &es_audit_balances_statement,     &es_audit_sums_statement,
+    &es_audit_inbox_statement,        &es_audit_failures_statement,
+    &es_audit_messages_statement,
 };
 const size_t es_audit_statement_count = ES_ARRAY_LEN(es_audit_statements);
 
@@ -202,6 +203,8 @@ static void begin(struct es_audit *audit)
     audit->report = (struct es_audit_report){0};
     audit->lost_entries = 0;
     audit->lost_rewards = 0;
+    audit->rewarding = 0;
+    audit->earning = 0;
     memset(audit->suspect_count, 0, sizeof(audit->suspect_count));
     memset(audit->next, 0, sizeof(*audit->next));
 }

@@ -49,6 +49,8 @@ struct es_audit {
     struct es_audit_report report;
     int64_t lost_entries; /* holes in the log that were reported, and signals not yet put down */
     int64_t lost_rewards; /* to them; the same for rewards */
+    int64_t rewarding;    /* entries seen that name an account */
+    int64_t earning;      /* signals seen whose entry does */
     int64_t suspects[ES_SUSPECT_COUNT][ES_AUDIT_SUSPECTS];
     size_t suspect_count[ES_SUSPECT_COUNT];
 };
@@ -98,6 +100,6 @@ extern const struct es_db_statement es_audit_snapshot_statement, es_audit_planne
     es_audit_coin_statement, es_audit_transitions_statement, es_audit_deadlines_statement,
     es_audit_unanchored_statement, es_audit_rewarded_statement, es_audit_unpaid_statement,
     es_audit_unrewarded_statement, es_audit_reward_counts_statement, es_audit_money_ids_statement,
-    es_audit_unearned_statement, es_audit_currencies_statement, es_audit_balances_statement,
-    es_audit_sums_statement, es_audit_inbox_statement, es_audit_failures_statement,
-    es_audit_messages_statement;
+    es_audit_unearned_statement, es_audit_no_signal_statement, es_audit_currencies_statement,
+    es_audit_balances_statement, es_audit_sums_statement, es_audit_inbox_statement,
+    es_audit_failures_statement, es_audit_messages_statement;

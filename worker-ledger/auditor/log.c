@@ -23,7 +23,8 @@ const struct es_db_statement es_audit_log_row_statement = {
 const struct es_db_statement es_audit_entries_statement = {
     .name = "audit_entries",
     .params = "ii",
-    .sql = "SELECT leaf_index, leaf_id, hash FROM anchor.entries WHERE leaf_index >= $1"
+    .sql = "SELECT leaf_index, leaf_id, hash, num_nonnulls(reward_account)::bigint AS rewards"
+           " FROM anchor.entries WHERE leaf_index >= $1"
            " ORDER BY leaf_index LIMIT $2",
 };
 
@@ -213,6 +214,7 @@ static bool read_entries(struct walk *walk, const struct es_db_rows *rows,
     uint64_t size = walk->tree.at.frontier.size;
     int index_column = es_db_column(rows, "leaf_index", 'i');
     int id_column = es_db_column(rows, "leaf_id", 'i');
+    int rewards_column = es_db_column(rows, "rewards", 'i');
     for (size_t i = 0; i < es_db_row_count(rows); i++) {
         int64_t index = es_db_i64_at(rows, i, index_column);
         if (index != (int64_t)(size + i)) {
@@ -224,6 +226,7 @@ static bool read_entries(struct walk *walk, const struct es_db_rows *rows,
         }
         page->entries[i] = es_audit_hash(rows, i, "hash");
         leaf_ids[i] = es_db_i64_at(rows, i, id_column);
+        audit->rewarding += es_db_i64_at(rows, i, rewards_column);
         page->count = i + 1;
     }
     return !ends_early(walk, page->count);

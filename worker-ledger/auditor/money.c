@@ -87,6 +87,18 @@ const struct es_db_statement es_audit_unearned_statement = {
         " LIMIT 1000",
 };
 
+/* Only signals earn. A search through both tables, made when their numbers differ: the leaves and
+ * the signals were counted on the way. */
+const struct es_db_statement es_audit_no_signal_statement = {
+    .name = "audit_no_signal",
+    .params = "",
+    .sql = "SELECT e.leaf_id AS subject, format('leaf %s', e.leaf_id) AS what,"
+           "  'no reward, as it is no signal' AS expected,"
+           "  format('account %s', e.reward_account) AS found"
+           " FROM anchor.entries e WHERE e.reward_account IS NOT NULL AND NOT EXISTS"
+           "  (SELECT FROM core.signals s WHERE s.signal_id = e.leaf_id) LIMIT 1000",
+};
+
 static void suspect_accounts(struct es_audit *audit, const struct es_db_rows *rows, size_t row)
 {
     static const char *const columns[] = {"credit_account", "debit_account"};
@@ -197,6 +209,24 @@ static enum es_db_result check_unearned(struct es_audit *audit, int64_t after, i
         } else if (!es_audit_is_suspect(audit, ES_SUSPECT_LEAF, leaf_id)) {
             es_audit_find_row(audit, ES_AUDIT_REWARD, rows, i);
         }
+    }
+    return result;
+}
+
+/* Where something was found already, a signal may be missing for that reason. */
+static enum es_db_result check_earned(struct es_audit *audit)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    bool all_seen = audit->since->signal_day == 0 && audit->since->log.frontier.size == 0;
+    if (!all_seen || audit->rewarding == audit->earning || es_audit_findings(&audit->report) > 0) {
+        return ES_DB_OK;
+    }
+    enum es_db_result result = es_db_run(audit->db, &es_audit_planner_statement, NULL, "on");
+    if (result == ES_DB_OK) {
+        result = es_db_run(audit->db, &es_audit_no_signal_statement, &rows);
+    }
+    if (result == ES_DB_OK) {
+        es_audit_report_rows(audit, ES_AUDIT_REWARD, ES_SUSPECT_LEAF, rows);
     }
     return result;
 }
@@ -322,5 +352,6 @@ enum es_db_result es_audit_money(struct es_audit *audit)
     result =
         result != ES_DB_OK ? result : es_db_run(audit->db, &es_audit_planner_statement, NULL, "on");
     result = result != ES_DB_OK ? result : each_range(audit, check_balances, 0, accounts);
-    return result != ES_DB_OK ? result : check_sums(audit);
+    result = result != ES_DB_OK ? result : check_sums(audit);
+    return result != ES_DB_OK ? result : check_earned(audit);
 }

@@ -266,6 +266,7 @@ static void check_page(struct es_audit *audit, const struct es_db_rows *rows, st
             *life = open_life(rows, i, member_id, audit->since->signal_day == 0);
         }
         life->doubtful |= !check_signal(audit, rows, i);
+        audit->earning += !es_db_is_null(rows, i, "entry_account");
         add_to_life(life, day, es_db_time_us(rows, i, "received_at"));
         *position = (struct position){
             .member_id = member_id, .day = day, .slot = (int32_t)es_db_i64(rows, i, "slot")};

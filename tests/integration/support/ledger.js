@@ -2,7 +2,7 @@
 // time that passes without being waited for.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createWorld } from '../../harness/world.js';
 
 /** Everything fast; the rest is as in production. */
@@ -50,26 +50,49 @@ export function startLedger(world, { settings = {}, ...options } = {}) {
 
 let leavesMade = 0;
 
-/** COUNT waiting leaves, as a tier would put them there; with `rewarded`, each for an account. */
+/** COUNT waiting leaves, as a tier would put them there; with `rewarded`, each is the signal of a member of its own. */
 export async function putLeaves(world, count, { rewarded = false, agedSeconds = 0 } = {}) {
-  const account = rewarded ? await rewardAccount(world) : null;
+  if (rewarded) return putSignals(world, await newMembers(world, count));
   const hashes = Array.from({ length: count }, () => createHash('sha256').update(`leaf ${leavesMade++} ${world.database}`).digest());
   await world.sql.query(
-    `INSERT INTO anchor.leaves (leaf_id, hash, reward_account, waiting_since)
-     SELECT nextval('anchor.leaf_ids'), hash, $2, clock_timestamp() - $3 * interval '1 second' FROM unnest($1::bytea[]) AS hash`,
-    [hashes, account, agedSeconds]);
+    `INSERT INTO anchor.leaves (leaf_id, hash, waiting_since)
+     SELECT nextval('anchor.leaf_ids'), hash, clock_timestamp() - $2 * interval '1 second' FROM unnest($1::bytea[]) AS hash`,
+    [hashes, agedSeconds]);
   return hashes;
 }
 
-async function rewardAccount(world) {
-  world.account ??= (await world.sql.query(
-    `INSERT INTO pay.accounts (kind, currency, may_go_below_zero) VALUES ('member_reward', 'SAT', false) RETURNING account_id`)).rows[0].account_id;
-  return world.account;
+const digest = (bytes) => createHash('sha256').update(bytes).digest();
+
+/** The public ids of COUNT new members. */
+async function newMembers(world, count) {
+  const ids = Array.from({ length: count }, () => randomBytes(16));
+  const column = (of) => ids.map(of);
+  await world.sql.query(
+    `SELECT core.add_members($1, $2, $3, $4, $5, 'test', gen_random_uuid())`,
+    [ids, column(digest), column((id) => digest(digest(id))), column(() => 'UTC'), column(() => Buffer.alloc(64))]);
+  return ids;
 }
 
-/** The balance of the account that putLeaves(…, { rewarded: true }) names. */
+/** Today's first signal of each of these members and its leaf, as core writes them; yields the leaf hashes. */
+async function putSignals(world, publicIds) {
+  const { rows } = await world.sql.query(
+    `WITH made AS (
+       INSERT INTO core.signals (member_id, signal_day, signal_id, channel, evidence, received_at, salt, event, actor, request_id)
+       SELECT member_id, (now.at AT TIME ZONE 'UTC')::date, nextval('anchor.leaf_ids'), 'app', 'strong', now.at, public_id,
+              format('{"v":1,"type":"signal","subject":"%s","day":"%s","slot":0,"channel":"app","evidence":"strong","received_at":"%s"}',
+                     encode(public_id, 'hex'), (now.at AT TIME ZONE 'UTC')::date, to_char(now.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+              public_id, gen_random_uuid()
+       FROM core.members, (SELECT date_trunc('milliseconds', now()) AS at) now WHERE public_id = ANY ($1) RETURNING *),
+     alive AS (UPDATE core.liveness l SET last_day = made.signal_day, streak = 1, last_signal_at = made.received_at FROM made WHERE l.member_id = made.member_id)
+     INSERT INTO anchor.leaves (leaf_id, hash, reward_account)
+     SELECT signal_id, sha256('\\x00' || salt || convert_to(event, 'UTF8')), reward_account FROM made JOIN core.members USING (member_id)
+     RETURNING hash`, [publicIds]);
+  return rows.map(({ hash }) => hash);
+}
+
+/** The balance of all members together. */
 export async function rewardBalance(world) {
-  const { rows } = await world.sql.query('SELECT balance::int FROM pay.accounts WHERE account_id = $1', [world.account]);
+  const { rows } = await world.sql.query(`SELECT coalesce(sum(balance), 0)::int AS balance FROM pay.accounts WHERE kind = 'member_reward'`);
   return rows[0].balance;
 }
 
