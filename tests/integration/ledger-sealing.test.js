@@ -121,6 +121,21 @@ test('leaves are sealed in the order of their ids, whoever commits first', async
   assert.deepEqual(rows[0].ids, [1, 3, 5, 7, 9]);
 });
 
+test('a leaf under an id that the log has already is left out, told, and holds up nobody', async (t) => {
+  const world = await anchoringWorld(t, { broken: [/^ledger\.leaf_repeated$/] });
+  const ledger = await startLedger(world);
+  await putLeaves(world, 3);
+  await untilSealed(world, 3);
+  const { rows: [{ id }] } = await world.sql.query(
+    `INSERT INTO anchor.leaves (leaf_id, hash) SELECT min(leaf_id), sha256('again') FROM anchor.entries RETURNING leaf_id::int AS id`);
+  await putLeaves(world, 2);
+  await untilSealed(world, 5);
+  const told = ledger.log().filter(({ event }) => event === 'ledger.leaf_repeated');
+  assert.deepEqual(told.map(({ leaf, hash }) => [leaf, hash]), [[id, sha256(Buffer.from('again')).toString('hex')]]);
+  await putLeaves(world, 1);
+  await untilFinal(world);
+});
+
 test('J2.13 J2.15: tiles and checkpoints alone prove every root, and that the log only grew', async (t) => {
   const world = await anchoringWorld(t);
   const ledger = await startLedger(world, { settings: { SEAL_INTERVAL: 20 } });

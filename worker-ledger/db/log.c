@@ -51,6 +51,35 @@ const struct es_db_statement es_log_take_statement = {
            " FROM sealed",
 };
 
+const struct es_db_statement es_log_drop_repeated_statement = {
+    .name = "log_drop_repeated",
+    .params = "i",
+    .sql = "DELETE FROM anchor.leaves WHERE leaf_id = ANY (ARRAY("
+           "  SELECT l.leaf_id FROM anchor.leaves l JOIN anchor.entries e USING (leaf_id)"
+           "  ORDER BY l.leaf_id LIMIT $1)) RETURNING leaf_id, hash",
+};
+
+enum es_db_result es_log_drop_repeated(struct es_db *db, struct es_arena *arena, int64_t limit,
+                                       struct es_repeated_leaf **ret_leaves, size_t *ret_count)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    enum es_db_result result = es_db_run(db, &es_log_drop_repeated_statement, &rows, limit);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    size_t count = es_db_row_count(rows);
+    struct es_repeated_leaf *leaves = es_arena_alloc(arena, count * sizeof(*leaves));
+    for (size_t i = 0; i < count; i++) {
+        size_t length = 0;
+        const void *hash = es_db_bytea(rows, i, "hash", &length); /* a CHECK holds it to 32 */
+        leaves[i] = (struct es_repeated_leaf){.id = es_db_i64(rows, i, "leaf_id"),
+                                              .hash = es_hash_from_bytes(hash)};
+    }
+    *ret_leaves = leaves;
+    *ret_count = count;
+    return ES_DB_OK;
+}
+
 const struct es_db_statement es_log_tiles_statement = {
     .name = "log_tiles",
     .params = "SI",

@@ -16,6 +16,7 @@ extern const struct es_db_statement es_log_origin_statement;
 extern const struct es_db_statement es_log_waiting_statement;
 extern const struct es_db_statement es_log_lock_statement;
 extern const struct es_db_statement es_log_take_statement;
+extern const struct es_db_statement es_log_drop_repeated_statement;
 extern const struct es_db_statement es_log_tiles_statement;
 extern const struct es_db_statement es_log_put_tiles_statement;
 extern const struct es_db_statement es_log_add_checkpoint_statement;
@@ -41,10 +42,22 @@ enum es_db_result es_log_waiting(struct es_db *db, int64_t limit,
 /* The rest is for one sealing transaction. Lock the log's row; its size now. */
 enum es_db_result es_log_lock(struct es_db *db, int64_t *ret_size) ES_MUST_CHECK;
 
-/* Move the first LIMIT waiting leaves (by leaf_id) into the log, from index SIZE on. Their hashes
+/* Move the first LIMIT waiting leaves (by leaf_id) into the log, from index SIZE on. ES_DB_UNIQUE
+ * when one has an id that the log has already. Their hashes
  * in that order are stored in RET_HASHES, which lives in ARENA. */
 enum es_db_result es_log_take(struct es_db *db, struct es_arena *arena, int64_t size, int64_t limit,
                               const struct es_hash **ret_hashes, size_t *ret_count) ES_MUST_CHECK;
+
+/* A leaf under an id that the log has already. */
+struct es_repeated_leaf {
+    int64_t id;
+    struct es_hash hash;
+};
+
+/* Take up to LIMIT of those out of the waiting leaves; what they were lives in ARENA. */
+enum es_db_result es_log_drop_repeated(struct es_db *db, struct es_arena *arena, int64_t limit,
+                                       struct es_repeated_leaf **ret_leaves,
+                                       size_t *ret_count) ES_MUST_CHECK;
 
 /* Read those of the COUNT tiles named by TILES (level and index) that exist. Results live in ARENA,
  * in no particular order. */

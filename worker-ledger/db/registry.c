@@ -14,6 +14,7 @@ const struct es_db_statement *const es_ledger_statements[] = {
     &es_log_waiting_statement,
     &es_log_lock_statement,
     &es_log_take_statement,
+    &es_log_drop_repeated_statement,
     &es_log_tiles_statement,
     &es_log_put_tiles_statement,
     &es_log_add_checkpoint_statement,

@@ -6,7 +6,10 @@
 #include "common/tlog/tile-proof.h"
 #include "worker-ledger/log/edge.h"
 
+#include <sodium.h>
 #include <string.h>
+
+#define REPEATED_AT_ONCE 1000
 
 struct sealing {
     const struct es_seal_policy *policy;
@@ -121,12 +124,32 @@ static enum es_db_result seal_body(struct es_db *db, void *context)
     return result;
 }
 
+/* A tier may put a leaf under an id that the log has: the entry stands, and the line is all that is
+ * kept of the other one, for it must not hold up everybody else's. */
+static enum es_db_result drop_repeated(struct es_db *db, struct es_arena *arena)
+{
+    struct es_repeated_leaf *leaves = NULL;
+    size_t count = 0;
+    enum es_db_result result = es_log_drop_repeated(db, arena, REPEATED_AT_ONCE, &leaves, &count);
+    for (size_t i = 0; result == ES_DB_OK && i < count; i++) {
+        char hash[2 * ES_HASH_SIZE + 1];
+        (void)sodium_bin2hex(hash, sizeof(hash), leaves[i].hash.bytes, ES_HASH_SIZE);
+        es_log(ES_LOG_BROKEN, "ledger.leaf_repeated", es_f_int("leaf", leaves[i].id),
+               es_f_text("hash", hash));
+    }
+    return result == ES_DB_OK && count == 0 ? ES_DB_UNIQUE : result;
+}
+
 enum es_db_result es_seal_leaves(struct es_db *db, struct es_arena *arena,
                                  const struct es_seal_policy *policy, bool *damaged,
                                  struct es_sealed *ret_sealed)
 {
     struct sealing sealing = {.policy = policy, .arena = arena, .damaged = damaged};
     enum es_db_result result = es_db_transaction(db, "seal", seal_body, &sealing);
+    if (result == ES_DB_UNIQUE) {
+        sealing.sealed = (struct es_sealed){0};
+        result = drop_repeated(db, arena);
+    }
     es_arena_reset(arena); /* a large batch leaves tens of megabytes */
     if (result == ES_DB_OK) {
         if (sealing.sealed.checkpoint_id != 0) {

@@ -34,9 +34,11 @@ struct es_sealed {
     int64_t size;
 };
 
-/* Make a checkpoint if one is due. ARENA is scratch memory, used up by the call. *DAMAGED is kept
- * by the caller from call to call, and false at first: true from the moment that the tiles are
- * found not to give the root signed last, which is ES_DB_BUG and logged BROKEN then, until they do.
+/* Make a checkpoint if one is due. Leaves under an id that the log has already are dropped instead,
+ * a line BROKEN each; the next call seals the others. ARENA is scratch memory, used up by the call.
+ * *DAMAGED is kept by the caller from call to call, and false at first: true from the moment that
+ * the tiles are found not to give the root signed last, which is ES_DB_BUG and logged BROKEN then,
+ * until they do.
  */
 enum es_db_result es_seal_leaves(struct es_db *db, struct es_arena *arena,
                                  const struct es_seal_policy *policy, bool *damaged,
