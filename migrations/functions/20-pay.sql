@@ -7,6 +7,21 @@ COMMENT ON COLUMN pay.balances.account_id IS 'Account.';
 COMMENT ON COLUMN pay.balances.balance IS 'Minor units of the currency.';
 COMMENT ON COLUMN pay.balances.currency IS 'SAT: internal satoshi; DKK: øre.';
 
+CREATE OR REPLACE FUNCTION pay.same_transfer(earlier pay.transfers, kind text, debit bigint,
+                                             credit bigint, amount bigint, currency text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+BEGIN
+    IF (earlier.kind, earlier.debit_account, earlier.credit_account, earlier.amount, earlier.currency)
+       IS DISTINCT FROM
+       (same_transfer.kind, debit, credit, same_transfer.amount, same_transfer.currency) THEN
+        RAISE EXCEPTION 'transfer key % was used for another transfer', earlier.transfer_key
+            USING ERRCODE = 'ES422';
+    END IF;
+    RETURN earlier.transfer_id;
+END
+$$;
+COMMENT ON FUNCTION pay.same_transfer(pay.transfers, text, bigint, bigint, bigint, text) IS 'The id of an earlier transfer of the same key and content. ES422: other content.';
+
 CREATE OR REPLACE FUNCTION pay.post_transfer(transfer_key text, kind text, debit bigint, credit bigint,
                                              amount bigint, currency text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -34,13 +49,9 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'no such pair of accounts in %', post_transfer.currency
                 USING ERRCODE = 'ES404';
-        ELSIF (earlier.kind, earlier.debit_account, earlier.credit_account, earlier.amount, earlier.currency)
-              IS DISTINCT FROM
-              (post_transfer.kind, debit, credit, post_transfer.amount, post_transfer.currency) THEN
-            RAISE EXCEPTION 'transfer key % was used for another transfer', post_transfer.transfer_key
-                USING ERRCODE = 'ES422';
         END IF;
-        RETURN earlier.transfer_id;
+        RETURN pay.same_transfer(earlier, post_transfer.kind, debit, credit, post_transfer.amount,
+                                 post_transfer.currency);
     END IF;
     UPDATE pay.accounts a SET balance = a.balance - post_transfer.amount
         WHERE a.account_id = debit
@@ -59,6 +70,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     covered   record;
     pool      bigint;
+    due       bigint;
     paid      bigint;
     total     bigint;
 BEGIN
@@ -104,11 +116,19 @@ BEGIN
         FROM (SELECT made.credit_account, sum(made.amount)::bigint AS amount FROM made
               GROUP BY made.credit_account) earned
         WHERE a.account_id = earned.credit_account
-    ) SELECT count(*), coalesce(sum(made.amount), 0) INTO paid, total FROM made;
+    ) SELECT (SELECT count(*) FROM leaf), count(*), coalesce(sum(made.amount), 0)
+      INTO due, paid, total FROM made;
+    IF paid < due THEN -- some were paid before: to whom?
+        PERFORM pay.same_transfer(t, 'reward', pool, e.reward_account, 1, 'SAT')
+        FROM anchor.entries e JOIN pay.accounts a ON a.account_id = e.reward_account
+        JOIN pay.transfers t ON t.transfer_key = 'reward/' || e.leaf_id
+        WHERE e.leaf_index >= covered.first_index AND e.leaf_index < covered.size
+          AND a.kind = 'member_reward' AND a.currency = 'SAT';
+    END IF;
     UPDATE pay.accounts a SET balance = a.balance - total WHERE a.account_id = pool;
     INSERT INTO anchor.rewarded (checkpoint_id, transfers)
         VALUES (post_rewards.checkpoint_id, paid);
     RETURN paid;
 END
 $$;
-COMMENT ON FUNCTION pay.post_rewards(bigint) IS 'Pays 1 internal satoshi for each leaf of a checkpoint that names a member''s account, once; yields how many transfers were made, 0 when it was rewarded before. ES404: no such checkpoint; ES409: its transaction is not on the network.';
+COMMENT ON FUNCTION pay.post_rewards(bigint) IS 'Pays 1 internal satoshi for each leaf of a checkpoint that names a member''s account, once; yields how many transfers were made, 0 when it was rewarded before. ES404: no such checkpoint; ES409: its transaction is not on the network; ES422: the key of a reward was used for another transfer, and none is made.';

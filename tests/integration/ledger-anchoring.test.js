@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { MerklePath, Transaction, TransactionSignature, Utils } from '@bsv/sdk';
 import { LOG_ORIGIN } from '../../deploy/local/site.js';
-import { anchoringWorld, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal, way, WAYS } from './support/ledger.js';
+import { anchoringWorld, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal, way, WAYS } from './support/ledger.js';
 
 for (const name of Object.keys(WAYS)) {
   test(`E99 E101 E104 E105 J2.7: from leaf to final by ${name}`, async (t) => {
@@ -26,6 +26,29 @@ for (const name of Object.keys(WAYS)) {
     await untilFinal(world);
   });
 }
+
+test('J3.2: a reward that cannot be made is told and holds up the end of its own checkpoint only', async (t) => {
+  const world = await anchoringWorld(t, { broken: [/^ledger\.reward_refused$/] });
+  world.invariants = false;
+  await putLeaves(world, 2, { rewarded: true });
+  const { rows: [{ leaf }] } = await world.sql.query('SELECT max(leaf_id)::int AS leaf FROM anchor.leaves');
+  await world.sql.query(
+    `SELECT pay.post_transfer('reward/' || $1::int, 'reward', p.account_id, m.account_id, 1, 'SAT')
+     FROM (SELECT account_id FROM pay.accounts WHERE kind = 'reward_pool' AND currency = 'SAT') p,
+          (SELECT min(account_id) AS account_id FROM pay.accounts WHERE kind = 'member_reward') m`, [leaf]);
+  const ledger = await startLedger(world);
+  await world.eventuallySql('the first is sealed', 'SELECT size = 2 FROM anchor.log');
+  await putLeaves(world, 3, { rewarded: true });
+  const { level } = await ledger.waitForLog('ledger.reward_refused');
+  assert.equal(level, 'broken');
+  await world.eventuallySql('both are seen', `SELECT count(*) = 2 FROM anchor.transactions WHERE state = 'seen'`);
+  await world.chain.mine(3);
+  await world.eventuallySql('one is final, the other in a block', `SELECT array_agg(state ORDER BY checkpoint_id) = '{mined,final}' FROM anchor.transactions WHERE kind = 'anchor'`);
+  await passTime(world);
+  await world.eventuallySql('and is tried again', `SELECT failures > 1 FROM anchor.transactions WHERE state = 'mined'`);
+  assert.equal(await rewardBalance(world), 4, 'three of the second, and the one that was paid by hand');
+  assert.equal(ledger.log().filter(({ event }) => event === 'ledger.reward_refused').length, 1);
+});
 
 test('E99 J2.2 FE19: the transaction and its proof, read by an independent library', async (t) => {
   const world = await anchoringWorld(t);

@@ -30,6 +30,16 @@ static enum es_db_result reward_body(struct es_db *db, void *context)
     return result;
 }
 
+/* Told once, not each time it is tried again. */
+static void tell_refused(struct es_anchor_work *work, int64_t checkpoint_id)
+{
+    if (work->reward_refused != checkpoint_id) {
+        es_log(ES_LOG_BROKEN, "ledger.reward_refused", es_f_int("checkpoint", checkpoint_id),
+               es_f_text("error", es_db_error(work->db)));
+    }
+    work->reward_refused = checkpoint_id;
+}
+
 enum es_db_result es_reward(struct es_anchor_work *work, const struct es_tx_row *row)
 {
     struct rewarding rewarding = {.row = row};
@@ -43,6 +53,8 @@ enum es_db_result es_reward(struct es_anchor_work *work, const struct es_tx_row 
         es_metric_add(work->ledger->metrics, ES_METRIC_REWARDS_TOTAL, rewarding.transfers);
         es_log(ES_LOG_INFO, "ledger.rewarded", es_f_int("checkpoint", row->checkpoint_id),
                es_f_int("transfers", rewarding.transfers));
+    } else if (result == ES_DB_CHECK) {
+        tell_refused(work, row->checkpoint_id);
     }
     return result;
 }

@@ -10,5 +10,5 @@
 #include "worker-ledger/db/transactions.h"
 
 /* Reward the checkpoint of ROW unless that was done. ES_DB_NO_ROW when ROW is in another state by
- * now. */
+ * now; ES_DB_CHECK, after a line BROKEN, when its rewards cannot be made. */
 enum es_db_result es_reward(struct es_anchor_work *work, const struct es_tx_row *row) ES_MUST_CHECK;

@@ -25,6 +25,7 @@ struct step {
     struct es_sighting sighting;
     struct es_provider *said_by;
     bool overdue;
+    bool unrewarded; /* its rewards cannot be made */
 };
 
 void es_anchor_tell(const struct es_tx_row *row, enum es_tx_state to, const char *reason)
@@ -100,6 +101,15 @@ static enum es_db_result to_sent(struct step *step)
     return result;
 }
 
+/* A reward that cannot be made holds up nothing but the end of its own transaction, so that it is
+ * tried again until somebody has seen to it. */
+static enum es_db_result reward(struct step *step)
+{
+    enum es_db_result result = es_reward(step->work, &step->row);
+    step->unrewarded = result == ES_DB_CHECK;
+    return step->unrewarded ? ES_DB_OK : result;
+}
+
 static enum es_db_result to_seen(struct step *step)
 {
     es_fault_point("ledger.before_seen_commit");
@@ -110,7 +120,7 @@ static enum es_db_result to_seen(struct step *step)
     es_metric_add(metrics_of(step), ES_METRIC_SEEN_TOTAL, 1);
     es_fault_point("ledger.after_seen");
     step->row.state = ES_TX_SEEN;
-    return es_reward(step->work, &step->row);
+    return reward(step);
 }
 
 static enum es_db_result prove(struct step *step)
@@ -165,6 +175,9 @@ static enum es_db_result final_body(struct es_db *db, void *context)
 
 static enum es_db_result to_final(struct step *step)
 {
+    if (step->unrewarded) {
+        return retry(step);
+    }
     enum es_db_result result = es_db_transaction(step->work->db, "final", final_body, &step->row);
     if (result == ES_DB_OK) {
         es_fault_point("ledger.after_final");
@@ -398,7 +411,7 @@ enum es_db_result es_step_next(struct es_anchor_work *work, bool *ret_any)
         return result == ES_DB_NO_ROW ? ES_DB_OK : result;
     }
     if (step.row.state == ES_TX_SEEN || step.row.state == ES_TX_MINED) {
-        result = es_reward(work, &step.row);
+        result = reward(&step);
     }
     if (result == ES_DB_OK) {
         result = step.row.state == ES_TX_MINED ? step_mined(&step) : step_unmined(&step);

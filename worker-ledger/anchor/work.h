@@ -13,6 +13,7 @@ struct es_anchor_work {
     struct es_db *db;
     struct es_providers *providers;
     struct es_arena *arena; /* of the running step */
+    int64_t reward_refused; /* checkpoint told last that its rewards cannot be made; 0: none */
 };
 
 /* Log that ROW changed its state, after the change was committed. */

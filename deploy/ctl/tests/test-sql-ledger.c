@@ -371,6 +371,34 @@ static void an_idle_checkpoint_pays_nobody_and_counts_as_rewarded(void **state)
                         "0");
 }
 
+static void a_reward_paid_to_somebody_else_is_an_error_and_the_same_one_is_none_J3_2(void **state)
+{
+    (void)state;
+    static const char last_reward[] = "SELECT 'reward/' || max(leaf_id) FROM anchor.entries";
+    int64_t account = open_account();
+    int64_t other = open_account();
+    int64_t checkpoint = seal_for(account, 3);
+    char key[32];
+    (void)snprintf(key, sizeof(key), "%s", es_test_sql(super, last_reward));
+    (void)es_test_sql(super, TRANSFER, key, (long long)pool(), (long long)other, 1);
+    transact(checkpoint, "seen");
+    assert_string_equal(
+        es_test_sql_error(ledger, "SELECT pay.post_rewards(%lld)", (long long)checkpoint), "ES422");
+    assert_int_equal(balance(account), 0);
+    assert_string_equal(es_test_sql(super,
+                                    "SELECT count(*) FROM anchor.rewarded WHERE checkpoint_id"
+                                    " = %lld",
+                                    (long long)checkpoint),
+                        "0");
+    checkpoint = seal_for(account, 3);
+    (void)snprintf(key, sizeof(key), "%s", es_test_sql(super, last_reward));
+    (void)es_test_sql(super, TRANSFER, key, (long long)pool(), (long long)account, 1);
+    transact(checkpoint, "seen");
+    assert_string_equal(post_rewards(ledger, checkpoint), "2");
+    assert_int_equal(balance(account), 3);
+    assert_books_balance();
+}
+
 /* --- set-up -------------------------------------------------------------------------------- */
 static int start(void **state)
 {
@@ -414,6 +442,7 @@ int main(void)
         cmocka_unit_test(several_ledgers_at_once_pay_once),
         cmocka_unit_test(leaves_without_a_member_s_account_earn_nothing_and_stop_nobody),
         cmocka_unit_test(an_idle_checkpoint_pays_nobody_and_counts_as_rewarded),
+        cmocka_unit_test(a_reward_paid_to_somebody_else_is_an_error_and_the_same_one_is_none_J3_2),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
