@@ -3,7 +3,7 @@
 import { matchesOf, problem } from './problem.js';
 
 // Folders whose parts each have a README of their own; elsewhere the one of the folder covers all.
-const FOLDERS_OF_FOLDERS = /^(common|deploy|tests)\/[^/]+$/;
+const FOLDERS_OF_FOLDERS = /^(common|deploy|tests|tier1-core|worker-ledger)\/[^/]+$/;
 // A row of an option table, up to its closing brace: {.name = "LISTEN", .type = ES_CONFIG_ADDRESS, …}. Rows that
 // several processes share are macros: their lines end in backslashes.
 const OPTION = /\{[\s\\]*\.name = "([A-Z][A-Z0-9_]*)",[\s\\]*\.type = ES_CONFIG_[^}]*\}/g;
