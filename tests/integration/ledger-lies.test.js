@@ -229,6 +229,36 @@ test('J2.8: ARC keeps saying "seen" of what every node forgot; when time is up i
   await untilFinal(world);
 });
 
+for (const status of ['SENT_TO_NETWORK', 'DOUBLE_SPEND_ATTEMPTED']) {
+  test(`J2.8: ARC never gets beyond ${status}; the reader is asked and knows that it is mined`, async (t) => {
+    const { world } = await stage(t, 'arc', () => [{ fault: 'stale-status', status, api: 'arc', count: 'until-cleared' }], { warnings: [/^ledger\.contested$/] });
+    await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");
+    await world.chain.mine(1);
+    await passTime(world);
+    await untilAll(world, 'seen');
+    await passTime(world, { seconds: 3 * 3600 });
+    await untilAll(world, 'mined');
+    await untilFinal(world);
+    assert.equal((await transactions(world)).length, 1);
+  });
+}
+
+test('J2.8: the rival is mined and ARC never notices; the reader does, and another coin pays', async (t) => {
+  const { world } = await stage(t, 'arc', () => [{ fault: 'double-spend', api: 'arc' }], { warnings: [/^ledger\.contested$/] });
+  await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");
+  const [{ txid }] = await transactions(world);
+  await world.chain.faults({ fault: 'stale-status', status: 'DOUBLE_SPEND_ATTEMPTED', api: 'arc', txid, count: 'until-cleared' });
+  await passTime(world);
+  await world.chain.wait({ for: 'submissions', txid, count: 2 });
+  assert.equal((await transactions(world)).length, 1, 'undecided');
+  await world.chain.mine(1);
+  await passTime(world, { seconds: 3 * 3600 });
+  await untilFinal(world);
+  const [lost, won] = await transactions(world);
+  assert.deepEqual([lost.state, won.state], ['rejected', 'final']);
+  assert.ok((await coins(world)).some(({ usable, spender }) => !usable && spender === null), 'its coin is set aside');
+});
+
 test('J2.6: ARC says MINED_IN_STALE_BLOCK, and it is mined again elsewhere', async (t) => {
   const world = await anchoringWorld(t);
   await startLedger(world);

@@ -106,6 +106,16 @@ enum es_step es_decide_verified(enum es_sight sight, bool overdue)
     return overdue ? ES_STEP_ANNOUNCE : ES_STEP_WAIT;
 }
 
+enum es_step es_decide_second_word(enum es_tx_state state, enum es_sight sight)
+{
+    bool in_block = sight == ES_SIGHT_MINED;
+    bool known = in_block || sight == ES_SIGHT_SEEN || sight == ES_SIGHT_STALE_BLOCK;
+    if (state == ES_TX_SENT) {
+        return known ? ES_STEP_TO_SEEN : ES_STEP_ANNOUNCE;
+    }
+    return in_block ? ES_STEP_PROVE : ES_STEP_ANNOUNCE;
+}
+
 enum es_step es_decide_mined(enum es_block_place place, int64_t confirmations, int64_t needed)
 {
     switch (place) {
@@ -119,10 +129,12 @@ enum es_step es_decide_mined(enum es_block_place place, int64_t confirmations, i
     return confirmations >= needed ? ES_STEP_TO_FINAL : ES_STEP_WAIT;
 }
 
-bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count)
+bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count, bool contest_lost)
 {
     for (size_t i = 0; i < count; i++) {
-        if (opinions[i] != ES_SIGHT_UNKNOWN && opinions[i] != ES_SIGHT_REFUSED) {
+        bool agrees = opinions[i] == ES_SIGHT_UNKNOWN || opinions[i] == ES_SIGHT_REFUSED ||
+                      (opinions[i] == ES_SIGHT_CONTESTED && contest_lost);
+        if (!agrees) {
             return false;
         }
     }

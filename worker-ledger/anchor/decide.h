@@ -38,6 +38,10 @@ enum es_step es_decide_submission(enum es_tx_state state, enum es_sight sight);
  * says SIGHT. */
 enum es_step es_decide_verified(enum es_sight sight, bool overdue);
 
+/* When time is up: what follows from what a second provider says, in the states sent and seen.
+ * ES_STEP_ANNOUNCE when that is nothing the transaction could go on with. */
+enum es_step es_decide_second_word(enum es_tx_state state, enum es_sight sight);
+
 /* Where the block of a mined transaction stands in the chain of headers we hold. */
 enum es_block_place {
     ES_BLOCK_ON_BEST,
@@ -50,8 +54,10 @@ enum es_step es_decide_mined(enum es_block_place place, int64_t confirmations, i
 
 /* Whether a refusal is believed: OPINIONS are the answers of every provider that was asked for the
  * status afterwards. A transaction that anybody knows, or about which anybody keeps silent, is not
- * rejected: its coins stay reserved (J2.11). */
-bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count) ES_MUST_CHECK;
+ * rejected: its coins stay reserved (J2.11). CONTEST_LOST: somebody else is known to have its coin,
+ * so who still calls it contested has only not heard of that. */
+bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count,
+                              bool contest_lost) ES_MUST_CHECK;
 
 /* Whether a transaction in STATE that a provider sees as SIGHT is overdue: SENT_AGO_MS since its
  * bytes were last sent, against the deadline for that. What is only signed never is: it is being

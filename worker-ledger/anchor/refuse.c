@@ -14,7 +14,7 @@
 #define ASKED_MAX      3
 
 /* Every provider's opinion, asked now. */
-static bool stands(struct es_anchor_work *work, const struct es_tx_row *row)
+static bool stands(struct es_anchor_work *work, const struct es_tx_row *row, bool contest_lost)
 {
     const struct es_providers *providers = work->providers;
     struct es_provider *asked[ASKED_MAX] = {providers->broadcaster};
@@ -29,7 +29,7 @@ static bool stands(struct es_anchor_work *work, const struct es_tx_row *row)
     for (size_t i = 0; i < count; i++) {
         opinions[i] = es_provider_status(asked[i], work->arena, &row->payload.txid).sight;
     }
-    return es_decide_refusal_stands(opinions, count);
+    return es_decide_refusal_stands(opinions, count, contest_lost);
 }
 
 /* Whether a provider has the transaction of ours that made COIN. */
@@ -122,7 +122,7 @@ enum es_db_result es_refuse(struct es_anchor_work *work, const struct es_tx_row 
     size_t count = 0;
     int64_t revived = 0;
     *ret_rejected = false;
-    if (!stands(work, row)) {
+    if (!stands(work, row, sighting->sight == ES_SIGHT_CONTESTED)) {
         return ES_DB_OK;
     }
     enum es_db_result result = es_coins_spent_by(work->db, work->arena, row->id, &coins, &count);
@@ -143,5 +143,24 @@ enum es_db_result es_refuse(struct es_anchor_work *work, const struct es_tx_row 
         return ES_DB_OK;
     }
     *ret_rejected = result == ES_DB_OK;
+    return result;
+}
+
+enum es_db_result es_refuse_is_lost(struct es_anchor_work *work, const struct es_tx_row *row,
+                                    bool *ret_lost)
+{
+    struct es_spent_coin *coins = NULL;
+    size_t count = 0;
+    struct es_provider *reader = work->providers->reader;
+    *ret_lost = false;
+    if (es_provider_status(reader, work->arena, &row->payload.txid).sight != ES_SIGHT_UNKNOWN) {
+        return ES_DB_OK;
+    }
+    enum es_db_result result = es_coins_spent_by(work->db, work->arena, row->id, &coins, &count);
+    for (size_t i = 0; i < count && result == ES_DB_OK && !*ret_lost; i++) {
+        bool spent = false;
+        *ret_lost =
+            es_provider_spent(reader, &coins[i].outpoint, &spent) == ES_QUESTION_ANSWERED && spent;
+    }
     return result;
 }

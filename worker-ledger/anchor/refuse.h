@@ -15,7 +15,13 @@
 
 #include <stdbool.h>
 
-/* Deal with SIGHTING (ES_SIGHT_REFUSED) about the transaction of ROW. *RET_REJECTED tells whether
- * it was rejected; if not, it is to be looked at again after the back-off. */
+/* Deal with SIGHTING about the transaction of ROW: ES_SIGHT_REFUSED, or ES_SIGHT_CONTESTED with
+ * refusal ES_REFUSAL_COIN when somebody else has won. *RET_REJECTED tells whether it was rejected;
+ * if not, it is to be looked at again after the back-off. */
 enum es_db_result es_refuse(struct es_anchor_work *work, const struct es_tx_row *row,
                             const struct es_sighting *sighting, bool *ret_rejected) ES_MUST_CHECK;
+
+/* Whether the reader knows of somebody else's transaction that spends a coin of ROW, whose own it
+ * does not know. */
+enum es_db_result es_refuse_is_lost(struct es_anchor_work *work, const struct es_tx_row *row,
+                                    bool *ret_lost) ES_MUST_CHECK;

@@ -317,24 +317,41 @@ static enum es_step verify(struct step *step)
     return next;
 }
 
-/* Seen long ago and still not mined: before it is announced again, another provider may know that
- * it is mined after all (J2.8). */
+/* Time is up: before it is announced again, another provider may know that it has come further
+ * (J2.8). */
 static enum es_step ask_around(struct step *step)
 {
     const struct es_providers *providers = step->work->providers;
     struct es_provider *other =
         providers->verifier != NULL ? providers->verifier : providers->reader;
-    if (step->row.state != ES_TX_SEEN || other == providers->broadcaster) {
+    if (other == providers->broadcaster) {
         return ES_STEP_ANNOUNCE;
     }
     struct es_sighting before = step->sighting;
     ask(step, other);
-    if (step->sighting.sight == ES_SIGHT_MINED) {
-        return ES_STEP_PROVE;
+    enum es_step next = es_decide_second_word(step->row.state, step->sighting.sight);
+    if (next == ES_STEP_ANNOUNCE) {
+        step->sighting = before;
+        step->said_by = providers->broadcaster;
     }
-    step->sighting = before;
-    step->said_by = providers->broadcaster;
-    return ES_STEP_ANNOUNCE;
+    return next;
+}
+
+/* Contested for longer than a block ever takes: whoever calls it so may not have heard that the
+ * other transaction was mined. */
+static enum es_db_result settle_contest(struct step *step, enum es_step *next)
+{
+    bool lost = false;
+    if (step->sighting.sight != ES_SIGHT_CONTESTED ||
+        step->row.in_state_ms <= config_of(step)->mined_deadline_ms) {
+        return ES_DB_OK;
+    }
+    enum es_db_result result = es_refuse_is_lost(step->work, &step->row, &lost);
+    if (result == ES_DB_OK && lost) {
+        step->sighting.refusal = ES_REFUSAL_COIN;
+        *next = ES_STEP_REFUSE;
+    }
+    return result;
 }
 
 static void note_contest(const struct step *step)
@@ -360,12 +377,14 @@ static enum es_db_result step_unmined(struct step *step)
         es_decide_overdue(step->row.state, step->sighting.sight, step->row.sent_ago_ms, &deadlines);
     note_contest(step);
     enum es_step next = es_decide_status(step->row.state, step->sighting.sight, step->overdue);
+    enum es_db_result result = ES_DB_OK;
     if (next == ES_STEP_TO_SEEN) {
         next = verify(step);
     } else if (next == ES_STEP_ANNOUNCE && step->overdue) {
         next = ask_around(step);
+        result = next == ES_STEP_ANNOUNCE ? settle_contest(step, &next) : ES_DB_OK;
     }
-    return performers[next](step);
+    return result == ES_DB_OK ? performers[next](step) : result;
 }
 
 /* Its block should be on our chain of headers by now: ask whether it is still in that block. */

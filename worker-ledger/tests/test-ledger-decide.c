@@ -101,13 +101,15 @@ static void a_refusal_stands_only_when_nobody_knows_better(void **state)
 {
     (void)state;
     static const enum es_sight agree[] = {ES_SIGHT_REFUSED, ES_SIGHT_UNKNOWN};
-    assert_true(es_decide_refusal_stands(agree, 2));
-    assert_true(es_decide_refusal_stands(agree, 1));
-    assert_false(es_decide_refusal_stands(agree, 0));
+    assert_true(es_decide_refusal_stands(agree, 2, false));
+    assert_true(es_decide_refusal_stands(agree, 1, false));
+    assert_false(es_decide_refusal_stands(agree, 0, true));
     for (size_t sight = 0; sight < ES_SIGHT_COUNT; sight++) {
         enum es_sight opinions[] = {ES_SIGHT_REFUSED, (enum es_sight)sight};
         bool against = sight != ES_SIGHT_REFUSED && sight != ES_SIGHT_UNKNOWN;
-        assert_int_equal(es_decide_refusal_stands(opinions, 2), !against);
+        assert_int_equal(es_decide_refusal_stands(opinions, 2, false), !against);
+        against = against && sight != ES_SIGHT_CONTESTED;
+        assert_int_equal(es_decide_refusal_stands(opinions, 2, true), !against);
     }
 }
 
@@ -120,6 +122,18 @@ static void seen_by_both_or_not_at_all(void **state)
     assert_int_equal(es_decide_verified(ES_SIGHT_UNKNOWN, true), ES_STEP_ANNOUNCE);
     assert_int_equal(es_decide_verified(ES_SIGHT_CONTESTED, false), ES_STEP_WAIT);
     assert_int_equal(es_decide_verified(ES_SIGHT_REFUSED, true), ES_STEP_ANNOUNCE);
+}
+
+static void a_second_word_when_time_is_up(void **state)
+{
+    (void)state;
+    assert_int_equal(es_decide_second_word(ES_TX_SENT, ES_SIGHT_SEEN), ES_STEP_TO_SEEN);
+    assert_int_equal(es_decide_second_word(ES_TX_SENT, ES_SIGHT_MINED), ES_STEP_TO_SEEN);
+    assert_int_equal(es_decide_second_word(ES_TX_SENT, ES_SIGHT_TAKEN), ES_STEP_ANNOUNCE);
+    assert_int_equal(es_decide_second_word(ES_TX_SENT, ES_SIGHT_UNCLEAR), ES_STEP_ANNOUNCE);
+    assert_int_equal(es_decide_second_word(ES_TX_SEEN, ES_SIGHT_SEEN), ES_STEP_ANNOUNCE);
+    assert_int_equal(es_decide_second_word(ES_TX_SEEN, ES_SIGHT_MINED), ES_STEP_PROVE);
+    assert_int_equal(es_decide_second_word(ES_TX_SEEN, ES_SIGHT_REFUSED), ES_STEP_ANNOUNCE);
 }
 
 static void a_block_off_the_best_chain_is_no_block(void **state)
@@ -164,6 +178,7 @@ int main(void)
         TEST("J2.11 a refusal stands only when nobody knows better",
              a_refusal_stands_only_when_nobody_knows_better),
         TEST("E106 seen by both or not at all", seen_by_both_or_not_at_all),
+        TEST("J2.8 a second word when time is up", a_second_word_when_time_is_up),
         TEST("J2.6 a block off the best chain is no block", a_block_off_the_best_chain_is_no_block),
         TEST("J2.8 deadlines by state and sight", deadlines_by_state_and_sight),
         TEST("looks become rarer with time", looks_become_rarer_with_time),
