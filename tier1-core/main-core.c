@@ -11,6 +11,7 @@
 #include "common/base/random.h"
 #include "common/bus/relay.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/database.h"
 #include "common/observe/endpoint.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
@@ -63,15 +64,7 @@ static void stop_shared(void *app_)
 static enum es_exit start_database(void *app, struct es_buf *error)
 {
     struct es_db *db = app_db_new(app, false);
-    enum es_db_result result = es_db_connect(db, error);
-    enum es_exit status = result == ES_DB_OK ? ES_EXIT_OK : ES_EXIT_FAILED;
-    if (result == ES_DB_OK) {
-        es_log(ES_LOG_INFO, "database.connected", es_f_int("version", es_db_server_version(db)));
-        result = es_db_check_schema(db, error);
-        status = result == ES_DB_OK      ? ES_EXIT_OK
-                 : result == ES_DB_CHECK ? ES_EXIT_SCHEMA
-                                         : ES_EXIT_FAILED;
-    }
+    enum es_exit status = es_daemon_open_database(db, error);
     es_db_free(db);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "common/bus/consumer.h"
 #include "common/crypto/keyfile.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/database.h"
 #include "common/observe/endpoint.h"
 #include "common/observe/log.h"
 #include "tier1-core/notify/app.h"
@@ -100,15 +101,9 @@ static enum es_exit start_database(void *app, struct es_buf *error)
 {
     struct es_db_config config = notify_db_config(app);
     struct es_db *db = es_db_new(&config, messages_statements, messages_statement_count);
-    enum es_db_result result = es_db_connect(db, error);
-    if (result == ES_DB_OK) {
-        es_log(ES_LOG_INFO, "database.connected", es_f_int("version", es_db_server_version(db)));
-        result = es_db_check_schema(db, error);
-    }
+    enum es_exit status = es_daemon_open_database(db, error);
     es_db_free(db);
-    return result == ES_DB_OK      ? ES_EXIT_OK
-           : result == ES_DB_CHECK ? ES_EXIT_SCHEMA
-                                   : ES_EXIT_FAILED;
+    return status;
 }
 
 static enum es_exit start_senders(void *app, struct es_buf *error)

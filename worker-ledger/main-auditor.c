@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/database.h"
 #include "common/observe/log.h"
 #include "worker-ledger/auditor/app.h"
 
@@ -59,15 +60,11 @@ static enum es_exit start_database(void *auditor_, struct es_buf *error)
         .idle_in_transaction_timeout_ms = IDLE_TIMEOUT_MS,
     };
     auditor->db = es_db_new(&config, es_audit_statements, es_audit_statement_count);
-    enum es_db_result result = es_db_connect(auditor->db, error);
-    if (result == ES_DB_OK) {
-        result = es_db_check_schema(auditor->db, error);
+    enum es_exit status = es_daemon_open_database(auditor->db, error);
+    if (status != ES_EXIT_OK) {
+        auditor->db = es_db_free(auditor->db);
     }
-    if (result == ES_DB_OK) {
-        return ES_EXIT_OK;
-    }
-    auditor->db = es_db_free(auditor->db);
-    return result == ES_DB_CHECK ? ES_EXIT_SCHEMA : ES_EXIT_FAILED;
+    return status;
 }
 
 static void stop_database(void *auditor_)

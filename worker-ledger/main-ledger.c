@@ -8,6 +8,7 @@
  */
 #include "common/base/random.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/database.h"
 #include "common/observe/endpoint.h"
 #include "common/observe/log.h"
 #include "common/tlog/checkpoint.h"
@@ -104,14 +105,8 @@ static enum es_exit open_log(const struct es_ledger *ledger, struct es_db *db, s
 static enum es_exit start_database(void *ledger, struct es_buf *error)
 {
     struct es_db *db = es_ledger_db_new(ledger);
-    enum es_db_result result = es_db_connect(db, error);
-    enum es_exit status = ES_EXIT_FAILED;
-    if (result == ES_DB_OK) {
-        es_log(ES_LOG_INFO, "database.connected", es_f_int("version", es_db_server_version(db)));
-        result = es_db_check_schema(db, error);
-        status = result == ES_DB_CHECK ? ES_EXIT_SCHEMA : ES_EXIT_FAILED;
-    }
-    if (result == ES_DB_OK) {
+    enum es_exit status = es_daemon_open_database(db, error);
+    if (status == ES_EXIT_OK) {
         status = open_log(ledger, db, error);
     }
     es_db_free(db);
