@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FIRST_SERVER_ERROR         500
+#define STATUS_LINE                "HTTP/"
 #define DEFAULT_CONNECT_TIMEOUT_MS 5000
 #define DEFAULT_TOTAL_TIMEOUT_MS   30000
 
@@ -100,12 +101,18 @@ static size_t take_answer(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-/* libcurl takes a header that ends in the middle for a whole answer without a body. */
+/* libcurl takes a header that ends in the middle for a whole answer without a body. It hands us
+ * trailers as well, without an empty line behind them: only another status line (after a 1xx) opens
+ * the header again. */
 static size_t take_header(char *line, size_t size, size_t count, void *context)
 {
     struct call *call = context;
     size_t length = size * count;
-    call->head_complete = length <= 2 && line[length - 1] == '\n'; /* again after a 1xx */
+    if (length >= strlen(STATUS_LINE) && memcmp(line, STATUS_LINE, strlen(STATUS_LINE)) == 0) {
+        call->head_complete = false;
+    } else if (length <= 2 && line[length - 1] == '\n') {
+        call->head_complete = true;
+    }
     return length;
 }
 

@@ -227,6 +227,21 @@ static void an_answer_comes_back_whole(void **state)
     es_client_free(client);
 }
 
+static void an_answer_with_trailers_is_an_answer(void **state)
+{
+    (void)state;
+    struct es_client *client = make_client();
+    struct es_client_answer answer = {0};
+    behave(ANSWER, "HTTP/1.1 100 Continue\r\n\r\n"
+                   "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+                   "5\r\nhello\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n");
+    assert_int_equal(call(client, "POST", &answer), ES_CLIENT_ANSWERED);
+    assert_int_equal(answer.status, 202);
+    assert_string_equal(es_buf_str(&answer.body), "hello");
+    es_client_answer_done(&answer);
+    es_client_free(client);
+}
+
 static void a_request_says_what_it_was_told_and_no_more(void **state)
 {
     (void)state;
@@ -352,6 +367,7 @@ static void half_an_answer_is_unclear(void **state)
     static const char *const texts[] = {
         "HTTP/1.1 200",
         "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Le",
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
     };
@@ -515,6 +531,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_back_whole),
+        cmocka_unit_test(an_answer_with_trailers_is_an_answer),
         cmocka_unit_test(a_request_says_what_it_was_told_and_no_more),
         cmocka_unit_test(errors_and_redirects_are_answers),
         cmocka_unit_test(retry_after_is_understood_in_both_forms),
