@@ -152,6 +152,7 @@ static enum es_exit start_consumer(void *app, struct es_buf *error)
 static void stop_consumer(void *app)
 {
     struct notify *notify = app;
+    senders_claim_no_more(notify->senders); /* what is at hand goes out while the consumer ends */
     notify->consumer = es_consumer_stop(notify->consumer);
 }
 

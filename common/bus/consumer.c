@@ -52,6 +52,7 @@ struct es_consumer {
     atomic_llong oldest_ms;
     atomic_bool redis_up;
     atomic_bool database_up;
+    atomic_bool stopping;
     atomic_llong progress_us;
 };
 
@@ -77,6 +78,12 @@ struct take {
     bool wanted;
     struct es_buf reason; /* the handler's */
 };
+
+/* Whether the next event is still ours to begin. */
+static bool goes_on(const struct es_consumer *consumer)
+{
+    return !atomic_load(&consumer->stopping);
+}
 
 static es_event_handler *handler_of(const struct es_consumer *consumer, const char *topic)
 {
@@ -212,7 +219,8 @@ static void handle_batch(struct es_consumer *consumer, bool claimed)
     const char *ids[ES_STREAM_MAX_BATCH];
     size_t settled = 0;
     enum outcome outcome = SETTLED;
-    for (size_t i = 0; i < consumer->batch.count && outcome != NO_DATABASE; i++) {
+    for (size_t i = 0; i < consumer->batch.count && outcome != NO_DATABASE && goes_on(consumer);
+         i++) {
         const struct es_stream_entry *entry = &consumer->batch.entries[i];
         bool ours = entry->event_id != 0 && handler_of(consumer, entry->topic) != NULL;
         outcome = SETTLED;
@@ -280,7 +288,7 @@ static bool catch_up(struct es_consumer *consumer, int64_t min_age_ms)
     }
     size_t count = es_db_row_count(rows);
     size_t settled = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && goes_on(consumer); i++) {
         enum outcome outcome = handle_with_care(consumer, es_db_i64(rows, i, "event_id"));
         if (outcome == NO_DATABASE) {
             return false;
@@ -392,6 +400,7 @@ struct es_consumer *es_consumer_start(const struct es_consumer_config *config)
 struct es_consumer *es_consumer_stop(struct es_consumer *consumer)
 {
     if (consumer != NULL) {
+        atomic_store(&consumer->stopping, true);
         consumer->ticker = es_ticker_stop(consumer->ticker);
         consumer->redis = es_redis_free(consumer->redis);
         consumer->db = es_db_free(consumer->db);

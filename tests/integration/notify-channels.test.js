@@ -14,12 +14,15 @@ import {
   FAILING,
   messageIs,
   newAddressee,
+  seal,
   secret,
   smtpServer,
   startWithSendGrid,
   startWithSmtp,
 } from './support/notify.js';
 
+const SENDERS = 6;
+const SEND_MS = 10_000;
 const SENDGRID_KEY = 'SG.key-of-the-stand-in';
 
 async function sendGridServer(t) {
@@ -199,6 +202,67 @@ test('SMTP: an answer that is lost means sending again, under the same Message-I
   await messageIs(world, letter, 'sent');
   assert.equal(smtp.mails.length, 2);
   assert.equal(smtp.mails[0].raw, smtp.mails[1].raw);
+});
+
+/** How many messages a sender has ever claimed, and how many there are. */
+async function messages(world) {
+  const { rows } = await world.sql.query('SELECT count(*) FILTER (WHERE attempts > 0)::int AS begun, count(*)::int AS all FROM vault.messages');
+  return rows[0];
+}
+
+test('stopping takes as long as the mails at hand, and no other is begun', async (t) => {
+  const world = await createNotifyWorld(t, { warnings: FAILING });
+  const smtp = await smtpServer(t);
+  smtp.next('connect', 'hang', 1000);
+  const settings = { SENDER_THREADS: SENDERS, SEND_TIMEOUT: SEND_MS };
+  const notify = await startWithSmtp(world, smtp, { settings });
+  const member = await newAddressee(world);
+  for (let busy = 1; busy <= SENDERS; busy += 1) {
+    await askForLetter(world, member);
+    await notify.child.waitUntil(`${busy} senders are at it`, () => smtp.connections === busy);
+  }
+  for (let i = 0; i < 4 * SENDERS; i += 1) await askForLetter(world, member);
+  await notify.child.waitUntil('more are queued', async () => (await messages(world)).all === 5 * SENDERS);
+  assert.equal((await messages(world)).begun, SENDERS);
+  const asked = performance.now();
+  await notify.stop();
+  assert.equal((await messages(world)).begun, SENDERS);
+  assert.ok(performance.now() - asked < 2 * SEND_MS, 'not one after another');
+});
+
+test('no mail is begun while the consumer still ends', async (t) => {
+  const world = await createNotifyWorld(t, { warnings: [/^bus\.database_lost$/] });
+  const smtp = await smtpServer(t);
+  const notify = await startWithSmtp(world, smtp);
+  const member = await newAddressee(world);
+  const letter = await askForLetter(world, member);
+  await messageIs(world, letter, 'sent');
+  const lock = await world.sql.connect();
+  try {
+    await lock.query('BEGIN');
+    await lock.query('LOCK TABLE bus.inbox');
+    await askForLetter(world, member);
+    await world.eventuallySql('the consumer waits for the lock', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'bus.inbox'::regclass AND NOT granted)");
+    notify.child.signal('SIGTERM');
+    await notify.waitForLog('daemon.stopping');
+    await world.sql.query("UPDATE vault.messages SET state = 'queued', attempts = 0, next_at = now(), sealed = $2, expires_at = now() + interval '1 h' WHERE event_id = $1", [letter.eventId, seal(world, '{}')]);
+    await notify.ends(0);
+  } finally {
+    await lock.query('ROLLBACK');
+    lock.release();
+  }
+  assert.equal((await messages(world)).begun, 0);
+});
+
+test('SMTP: a server that does not say goodbye holds up neither the next mail nor a stop', async (t) => {
+  const world = await createNotifyWorld(t, { warnings: FAILING });
+  const smtp = await smtpServer(t);
+  smtp.next('quit', 'hang', 100);
+  smtp.next('rcpt', '450 4.2.0 later', 1);
+  smtp.next('ehlo', '421 4.2.0 later', 1);
+  const notify = await startWithSmtp(world, smtp, { settings: { SENDER_THREADS: 1 } });
+  await messageIs(world, await askForLetter(world, await newAddressee(world)), 'sent');
+  await notify.stop();
 });
 
 // --- SendGrid -----------------------------------------------------------------------------------

@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define KEEP_CONNECTION_S 30L
+#define GOODBYE_S         1L /* libcurl would wait two minutes for the answer to QUIT */
 
 /* What the callbacks of one transfer share. */
 struct transfer {
@@ -39,11 +41,18 @@ static size_t give_text(char *buffer, size_t size, size_t count, void *context)
     return length;
 }
 
+static bool is_goodbye(const char *data, size_t length)
+{
+    return length >= strlen("QUIT") && memcmp(data, "QUIT", strlen("QUIT")) == 0;
+}
+
 /* libcurl tells about commands and replies through its debugging callback only. Nothing of it is
  * written anywhere. */
 static int watch(CURL *curl, curl_infotype type, char *data, size_t length, void *context)
 {
-    (void)curl;
+    if (type == CURLINFO_HEADER_OUT && is_goodbye(data, length)) {
+        (void)curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, GOODBYE_S);
+    }
     struct transfer *transfer = context; /* NULL between mails, when a connection is closed */
     if (transfer != NULL && type == CURLINFO_HEADER_OUT) {
         transfer->stage = smtp_stage_after(transfer->stage, data, length);
@@ -66,9 +75,20 @@ static bool is_loopback(const char *url)
     return strcmp(host, "localhost") == 0;
 }
 
+/* Whoever is told QUIT while its connection is closed for good need not answer: libcurl does that
+ * outside of every transfer, where none of its time-outs can be set. */
+static void hear_no_more(CURL *curl)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    if (curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) {
+        (void)shutdown(fd, SHUT_RD);
+    }
+}
+
 static void release(void *state)
 {
     struct smtp *smtp = state;
+    hear_no_more(smtp->curl);
     curl_easy_cleanup(smtp->curl);
     free(smtp->url);
     free(smtp);
@@ -143,6 +163,7 @@ static CURLcode perform(const struct smtp *smtp, const struct mail *mail, struct
     (void)curl_easy_setopt(smtp->curl, CURLOPT_MAIL_FROM, from);
     (void)curl_easy_setopt(smtp->curl, CURLOPT_MAIL_RCPT, recipients);
     (void)curl_easy_setopt(smtp->curl, CURLOPT_READDATA, transfer);
+    (void)curl_easy_setopt(smtp->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, 0L);
     (void)curl_easy_setopt(smtp->curl, CURLOPT_DEBUGDATA, transfer);
     CURLcode code = recipients != NULL ? curl_easy_perform(smtp->curl) : CURLE_OUT_OF_MEMORY;
     (void)curl_easy_setopt(smtp->curl, CURLOPT_MAIL_RCPT, NULL);

@@ -31,6 +31,7 @@
 /* Of one thread. */
 struct sender {
     struct notify *notify;
+    const atomic_bool *stopping; /* the senders' */
     struct es_db *db;
     struct channel *channel;
     struct es_ticker *ticker;
@@ -46,6 +47,7 @@ struct sender {
 
 struct senders {
     size_t count;
+    atomic_bool stopping;
     struct sender each[];
 };
 
@@ -208,15 +210,16 @@ static bool do_round(void *context)
     if (sender->keeps_house) {
         keep_house(sender);
     }
-    return send_one(sender);
+    return !atomic_load(sender->stopping) && send_one(sender);
 }
 
-static bool set_up(struct sender *sender, struct notify *notify, bool keeps_house,
-                   struct es_buf *error)
+static bool set_up(struct sender *sender, struct notify *notify, const atomic_bool *stopping,
+                   bool keeps_house, struct es_buf *error)
 {
     struct es_db_config db = notify_db_config(notify);
     struct channel_secrets secrets = notify_channel_secrets(notify);
     sender->notify = notify;
+    sender->stopping = stopping;
     sender->keeps_house = keeps_house;
     sender->db = es_db_new(&db, messages_statements, messages_statement_count);
     sender->channel = channel_new(&notify->config, &secrets, error);
@@ -237,7 +240,7 @@ struct senders *senders_start(struct notify *notify, struct es_buf *error)
     struct senders *senders = es_calloc(1, sizeof(struct senders) + count * sizeof(struct sender));
     senders->count = count;
     for (size_t i = 0; i < count; i++) {
-        if (!set_up(&senders->each[i], notify, i == 0, error)) {
+        if (!set_up(&senders->each[i], notify, &senders->stopping, i == 0, error)) {
             return senders_stop(senders);
         }
     }
@@ -247,9 +250,15 @@ struct senders *senders_start(struct notify *notify, struct es_buf *error)
     return senders;
 }
 
+void senders_claim_no_more(struct senders *senders)
+{
+    atomic_store(&senders->stopping, true);
+}
+
 struct senders *senders_stop(struct senders *senders)
 {
     if (senders != NULL) {
+        senders_claim_no_more(senders);
         for (size_t i = 0; i < senders->count; i++) {
             struct sender *sender = &senders->each[i];
             sender->ticker = es_ticker_stop(sender->ticker);

@@ -25,7 +25,11 @@ struct senders;
 /* NULL with a line in ERROR when the channel cannot work. */
 struct senders *senders_start(struct notify *notify, struct es_buf *error) ES_MUST_CHECK;
 
-/* Finish the messages at hand, end the threads, release. NULL accepted. Returns NULL. */
+/* Finish the messages at hand and begin no other. From any thread, before senders_stop. */
+void senders_claim_no_more(struct senders *senders);
+
+/* Finish the messages at hand, all at the same time, end the threads, release. NULL accepted.
+ * Returns NULL. */
 struct senders *senders_stop(struct senders *senders);
 
 /* There is a new message: send it at once. From any thread. */

@@ -46,7 +46,7 @@ export class SmtpStandIn {
 
   /**
    * The next TIMES times the conversation is at STAGE ('connect', 'ehlo', 'auth', 'mail', 'rcpt',
-   * 'data', 'text') do ACTION instead of what is right: a reply ('550 5.1.1 no such user'), 'hang'
+   * 'data', 'text', 'quit') do ACTION instead of what is right: a reply ('550 5.1.1 no such user'), 'hang'
    * (answer nothing), 'drop' (cut the connection), or at 'text' 'accept-drop' (keep the mail, cut
    * the connection without saying so).
    */
@@ -240,7 +240,7 @@ class Session {
   }
 
   quit() {
-    this.#socket.end('221 2.0.0 bye\r\n');
+    if (this.reply('quit', '221 2.0.0 bye')) this.#socket.end();
   }
 }
 
