@@ -11,6 +11,7 @@
 #include "common/db/db.h"
 #include "common/http/server.h"
 #include "common/observe/health.h"
+#include "common/observe/log.h"
 #include "common/observe/metrics.h"
 #include "common/redis/limiter.h"
 #include "common/redis/redis.h"
@@ -43,6 +44,7 @@ struct app {
     struct es_health *health;
     struct probe *probe;
     struct outage *outage;
+    struct es_log_pace slow_lines;
 
     /* threads */
     struct lanes *lanes;

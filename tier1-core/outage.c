@@ -11,15 +11,13 @@
 #include <stdlib.h>
 
 #define TRY_PERIOD_MS 1000
-#define SAY_PERIOD_US ES_US_PER_S
 
 struct outage {
     struct app *app;
     struct es_ticker *ticker;
-    atomic_llong since_us; /* monotonic; 0: the database is not away */
-    atomic_llong refused;  /* requests, in this outage */
-    atomic_llong said_us;  /* monotonic: the last refusal that was logged outside of one */
-    atomic_llong unsaid;
+    atomic_llong since_us;    /* monotonic; 0: the database is not away */
+    atomic_llong refused;     /* requests, in this outage */
+    struct es_log_pace lines; /* on refusals outside of one */
 };
 
 /* A connection made now is what everybody who lost theirs needs. It is closed again: it would be
@@ -88,13 +86,5 @@ bool outage_count_refusal(struct outage *outage, int64_t *ret_unsaid)
         atomic_fetch_add(&outage->refused, 1);
         return false;
     }
-    int64_t now_us = es_clock_mono_us();
-    long long said_us = atomic_load(&outage->said_us);
-    if (now_us - said_us < SAY_PERIOD_US ||
-        !atomic_compare_exchange_strong(&outage->said_us, &said_us, now_us)) {
-        atomic_fetch_add(&outage->unsaid, 1);
-        return false;
-    }
-    *ret_unsaid = atomic_exchange(&outage->unsaid, 0);
-    return true;
+    return es_log_paced(&outage->lines, ret_unsaid);
 }

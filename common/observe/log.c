@@ -9,9 +9,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 _Static_assert(ES_LOG_LINE_MAX <= PIPE_BUF, "longer writes to a pipe may be torn");
@@ -200,15 +203,33 @@ static bool add_field(struct es_buf *line, const struct es_field *field)
     return false;
 }
 
+/* Never waits for a reader: life signals are answered by threads that log. Between poll and write
+ * nobody else may take the room that a pipe has left. */
+static ssize_t write_at_once(const void *bytes, size_t length)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int fd = atomic_load(&output_fd);
+    ssize_t written = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (written >= 0 || errno != ENOTSOCK) {
+        return written;
+    }
+    pthread_mutex_lock(&lock);
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
+        do {
+            written = write(fd, bytes, length);
+        } while (written < 0 && errno == EINTR);
+    }
+    pthread_mutex_unlock(&lock);
+    return written;
+}
+
 /* LINE begins with a line end, which is written only to close what a full disk has torn. */
 static void write_line(const struct es_buf *line)
 {
     size_t skip = atomic_exchange(&last_was_torn, false) ? 0 : 1;
     ssize_t wanted = (ssize_t)(line->length - skip);
-    ssize_t written = -1;
-    do {
-        written = write(atomic_load(&output_fd), line->data + skip, (size_t)wanted);
-    } while (written < 0 && errno == EINTR);
+    ssize_t written = write_at_once(line->data + skip, (size_t)wanted);
     if (written != wanted) { /* disk full, or a reader that is slow or went away */
         atomic_fetch_add_explicit(&lost_lines, 1, memory_order_relaxed);
         atomic_store(&last_was_torn, written > 0 || skip == 0);
@@ -247,6 +268,19 @@ void es_log_write(enum es_log_level level, const char *event, const struct es_fi
     es_buf_add_str(&line, whole ? LINE_END : LINE_END_CUT);
     write_line(&line);
     errno = saved_errno;
+}
+
+bool es_log_paced(struct es_log_pace *pace, int64_t *ret_unsaid)
+{
+    int64_t now_us = es_clock_mono_us();
+    long long said_us = atomic_load(&pace->said_us);
+    if ((said_us != 0 && now_us - said_us < ES_US_PER_S) ||
+        !atomic_compare_exchange_strong(&pace->said_us, &said_us, now_us)) {
+        atomic_fetch_add(&pace->unsaid, 1);
+        return false;
+    }
+    *ret_unsaid = atomic_exchange(&pace->unsaid, 0);
+    return true;
 }
 
 uint64_t es_log_broken_count(void)

@@ -13,6 +13,7 @@
 
 #include "common/base/compiler.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,7 +60,9 @@ void es_log_set_request_id(const char *request_id);
 
 /* FIELDS ends with a field of type ES_FIELD_END. EVENT is a stable dotted name. A line is one
  * write(2) of at most ES_LOG_LINE_MAX bytes, so lines never mix, not even in a pipe; fields that do
- * not fit are left out and "cut":true says so. A line that cannot be written is counted. */
+ * not fit are left out and "cut":true says so. A line that cannot be written at once, because the
+ * disk is full or the reader of a pipe or socket is slow, is counted and lost: nobody waits for it.
+ */
 #define ES_LOG_LINE_MAX 4096 /* PIPE_BUF */
 void es_log_write(enum es_log_level level, const char *event, const struct es_field *fields);
 
@@ -67,6 +70,16 @@ void es_log_write(enum es_log_level level, const char *event, const struct es_fi
     es_log_write((level), (event), (const struct es_field[]){__VA_ARGS__, {.type = ES_FIELD_END}})
 #define es_log_plain(level, event)                                                                 \
     es_log_write((level), (event), (const struct es_field[]){{.type = ES_FIELD_END}})
+
+/* For lines that a rush would write by the thousand. All zero to begin with. */
+struct es_log_pace {
+    atomic_llong said_us; /* monotonic */
+    atomic_llong unsaid;
+};
+
+/* True at most once a second: write the line; *RET_UNSAID is how many were left out since the last
+ * one. From any thread. */
+bool es_log_paced(struct es_log_pace *pace, int64_t *ret_unsaid) ES_MUST_CHECK;
 
 /* How many BROKEN lines this process has written (a metric, and a test's teardown gate). */
 uint64_t es_log_broken_count(void);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,6 +264,7 @@ static void E122_lines_of_many_threads_never_mix_even_in_a_pipe(void **state)
     pthread_t writers[THREADS];
     pthread_t reader;
     void *text = NULL;
+    uint64_t lost = es_log_lost_count();
     assert_int_equal(pipe(ends), 0);
     ES_CLEANUP(es_buf_done) struct es_buf path = ES_BUF_INIT;
     es_buf_printf(&path, "/dev/fd/%d", ends[1]);
@@ -273,9 +275,65 @@ static void E122_lines_of_many_threads_never_mix_even_in_a_pipe(void **state)
     es_log_close();
     assert_int_equal(close(ends[1]), 0);
     assert_int_equal(pthread_join(reader, &text), 0);
-    assert_int_equal(count_json_lines(text), THREADS * LINES_PER_THREAD);
+    /* A reader that does not keep up loses lines, never halves of them. */
+    assert_int_equal(count_json_lines(text) + es_log_lost_count() - lost,
+                     THREADS * LINES_PER_THREAD);
     free(text);
     (void)close(ends[0]);
+}
+
+#define MANY 400 /* lines, of some 600 bytes: more than a pipe or a socket holds */
+
+static void *write_long_lines(void *context)
+{
+    (void)context;
+    char text[513] = "";
+    memset(text, 'x', sizeof(text) - 1);
+    for (size_t i = 0; i < MANY / THREADS; i++) {
+        es_log(ES_LOG_INFO, "long", es_f_text("text", text));
+    }
+    return NULL;
+}
+
+/* Many threads write to standard error, which is ENDS[1] and which nobody reads. */
+static void nobody_reads(const int ends[2])
+{
+    pthread_t writers[THREADS];
+    char *text = es_calloc(LARGEST_LOG, 1);
+    uint64_t lost = es_log_lost_count();
+    int own_stderr = dup(STDERR_FILENO);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    assert_true(es_log_open("eldersafe-test", ES_LOG_DEBUG, NULL));
+    (void)alarm(10); /* a line that is waited for is waited for for ever */
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&writers[i], NULL, write_long_lines, NULL), 0);
+    }
+    join_writers(writers);
+    (void)alarm(0);
+    assert_int_equal(dup2(own_stderr, STDERR_FILENO), STDERR_FILENO);
+    (void)close(own_stderr);
+    (void)close(ends[1]);
+    lost = es_log_lost_count() - lost;
+    assert_in_range(lost, 1, MANY - 1);
+    for (ssize_t got = 1, at = 0; got > 0; at += got) {
+        got = read(ends[0], text + at, LARGEST_LOG - 1 - (size_t)at);
+    }
+    (void)close(ends[0]);
+    char *torn = strrchr(text, '\n');
+    assert_non_null(torn);
+    torn[1] = '\0'; /* a socket may have taken the beginning of the last one */
+    assert_int_equal(count_json_lines(text) + lost, MANY);
+    free(text);
+}
+
+static void a_reader_that_does_not_read_holds_up_nobody(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    nobody_reads(ends);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    nobody_reads(ends);
 }
 
 static void E122_reopening_after_a_rotation_loses_no_line(void **state)
@@ -363,6 +421,7 @@ int main(void)
         WITH_LOG(a_line_never_grows_beyond_what_a_pipe_takes_whole),
         WITH_LOG(lines_below_the_level_are_not_written_but_broken_ones_are_counted),
         WITH_LOG(E122_lines_of_many_threads_never_mix_even_in_a_pipe),
+        WITH_LOG(a_reader_that_does_not_read_holds_up_nobody),
         WITH_LOG(E122_reopening_after_a_rotation_loses_no_line),
         WITH_LOG(a_log_that_cannot_be_opened_changes_nothing),
         WITH_LOG(a_full_disk_tears_one_line_and_no_other),

@@ -50,6 +50,27 @@ test('E131: PostgreSQL frozen or gone: 503 with Retry-After within 2 s, no hang,
   assert.equal((await signal(world, core, tokens[2])).status, 200);
 });
 
+test('a slow database is not a line in the log for each request', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: { ...SETTINGS, STATEMENT_TIMEOUT: 20_000 } });
+  const tokens = await Promise.all((await newCrowd(world, 40)).map((each) => forgeToken(world, each)));
+  const lock = await world.sql.connect();
+  await lock.query('BEGIN');
+  await lock.query('LOCK TABLE core.signals');
+  const answers = Promise.all(tokens.map((token) => signal(world, core, token)));
+  await world.eventuallySql('signals wait', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'core.signals'::regclass AND NOT granted)");
+  await lock.query('SELECT pg_sleep(0.6)');
+  await lock.query('ROLLBACK');
+  lock.release();
+  assert.deepEqual([...new Set((await answers).map(({ status }) => status))], [200]);
+  const lines = await core.child.waitUntil('a line', () => {
+    const slow = core.log().filter(({ event }) => event === 'request.slow');
+    return slow.length > 0 && slow;
+  });
+  const times = lines.map(({ time }) => Date.parse(time));
+  times.slice(1).forEach((at, i) => assert.ok(at - times[i] > 900, 'a line a second at most'));
+});
+
 test('E132 E52 FE26: Redis gone: signals are accepted, sign-in stays limited, ready stays yes', async (t) => {
   const world = await createWorld(t, { proxied: ['redis'], warnings: AWAY });
   const core = await world.start('core', { settings: SETTINGS });

@@ -1,5 +1,5 @@
-/* After every answer: metrics, and a line in the log for what was slow or failed; not for each 503:
- * when the database is away or too many wait, there are thousands of them. */
+/* After every answer: metrics, and a line in the log for what was slow or failed; not for each slow
+ * one or each 503: when the database drags or is away, there are thousands of them. */
 #include "common/base/clock.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
@@ -8,11 +8,21 @@
 #include "tier1-core/outage.h"
 #include "tier1-core/routes.h"
 
-#define SLOW_US     (500 * ES_US_PER_MS)
-#define UNAVAILABLE 503
+#define SLOW_US       (500 * ES_US_PER_MS)
+#define FIRST_FAILURE 500
+#define UNAVAILABLE   503
 
 static const size_t class_metrics[] = {METRIC_ANSWERS_2XX, METRIC_ANSWERS_3XX, METRIC_ANSWERS_4XX,
                                        METRIC_ANSWERS_5XX};
+
+static bool is_told(struct app *app, unsigned status, int64_t took_us, int64_t *ret_unsaid)
+{
+    if (status == UNAVAILABLE) {
+        return outage_count_refusal(app->outage, ret_unsaid);
+    }
+    return status >= FIRST_FAILURE ||
+           (took_us > SLOW_US && es_log_paced(&app->slow_lines, ret_unsaid));
+}
 
 void count_request(const struct es_request *request, void *app_)
 {
@@ -27,11 +37,8 @@ void count_request(const struct es_request *request, void *app_)
     es_metric_observe(app->metrics, signal ? METRIC_SIGNAL_SECONDS : METRIC_REQUEST_SECONDS,
                       (double)took_us / (double)ES_US_PER_S);
     int64_t unsaid = 0;
-    if (status == UNAVAILABLE && !outage_count_refusal(app->outage, &unsaid)) {
-        return;
-    }
-    if (status >= 500 || took_us > SLOW_US) {
-        es_log(ES_LOG_INFO, status >= 500 ? "request.failed" : "request.slow",
+    if (is_told(app, status, took_us, &unsaid)) {
+        es_log(ES_LOG_INFO, status >= FIRST_FAILURE ? "request.failed" : "request.slow",
                es_f_text("request_id", es_request_id(request)),
                es_f_text("route", route != NULL ? route->path : ""), es_f_int("status", status),
                es_f_ms("took", took_us), es_f_int("unsaid", unsaid));
