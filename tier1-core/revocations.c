@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/bus/link.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
 #include "tier1-core/db/sessions.h"
@@ -39,6 +40,7 @@ struct revocations {
     int64_t settled_id; /* everything up to it was read */
     int64_t reread_us;  /* monotonic: when all is read again; 0: at once */
     bool stale;         /* the last reading failed */
+    struct es_link stream;
     atomic_bool stopping;
 };
 
@@ -170,9 +172,15 @@ static void wait_for_word(struct revocations *revocations)
     redisReply *reply =
         es_redis_commandf(revocations->redis, "XREAD BLOCK " BLOCK_MS " STREAMS %s $", STREAM);
     bool told = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+    bool listens = told || (reply != NULL && reply->type == REDIS_REPLY_NIL);
+    if (reply != NULL) {
+        (void)es_link_note(&revocations->stream, listens, "revocations", reply->str);
+    }
     es_redis_reply_free_p(&reply);
     if (told) {
         refresh(revocations);
+    } else if (!listens) {
+        usleep(SLEEP_US); /* no right to it, or not a stream: refused at once, not after BLOCK */
     }
 }
 
@@ -214,6 +222,8 @@ struct revocations *revocations_start(struct app *app, struct es_buf *error)
     struct revocations *revocations = ES_NEW(struct revocations);
     revocations->app = app;
     revocations->set = hash_set_new();
+    revocations->stream =
+        (struct es_link){.lost = "revocations.not_told", .back = "revocations.told"};
     revocations->db = app_db_new(app, false);
     pthread_mutex_init(&revocations->writing, NULL);
     pthread_rwlock_init(&revocations->lock, NULL);

@@ -71,6 +71,23 @@ test('a slow database is not a line in the log for each request', async (t) => {
   times.slice(1).forEach((at, i) => assert.ok(at - times[i] > 900, 'a line a second at most'));
 });
 
+test('a Redis that refuses to tell of revocations is asked now and then, and that is said once', async (t) => {
+  const world = await createWorld(t, { warnings: AWAY });
+  world.checkTtl = false;
+  await world.redisClient.config('RESETSTAT');
+  await world.redisClient.set('eldersafe:revoked', 'not a stream');
+  const begun = performance.now();
+  const core = await world.start('core');
+  const asked = async () => Number(/cmdstat_xread:calls=(\d+)/.exec(await world.redisClient.info('commandstats'))?.[1] ?? 0);
+  await core.child.waitUntil('it is asked again', async () => (await asked()) > 3);
+  const calls = await asked();
+  assert.ok(calls < 10 * (1 + (performance.now() - begun) / 1_000), `${calls} times`);
+  await core.waitForLog('revocations.not_told');
+  await world.redisClient.del('eldersafe:revoked');
+  await core.waitForLog('revocations.told');
+  assert.equal(core.log().filter(({ event }) => event === 'revocations.not_told').length, 1);
+});
+
 test('E132 E52 FE26: Redis gone: signals are accepted, sign-in stays limited, ready stays yes', async (t) => {
   const world = await createWorld(t, { proxied: ['redis'], warnings: AWAY });
   const core = await world.start('core', { settings: SETTINGS });
