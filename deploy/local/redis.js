@@ -11,13 +11,13 @@ const HOST = '127.0.0.1';
 const START_MS = 10_000;
 const STOP_MS = 5_000;
 const ADMIN = 'eldersafe_admin';
-const PASSWORD_MARK = /#PASSWORD_SHA256/g;
+const PASSWORD_MARK = /^user (\S+) on #PASSWORD_SHA256/gm;
 
 /**
  * Options:
  *   folder   configuration, log and passwords
  *   port     on 127.0.0.1
- *   aclFile  template with one "user NAME …" line a user; #PASSWORD_SHA256 stands for the hash
+ *   aclFile  taken as it is, but for the passwords: #PASSWORD_SHA256 stands for the hash of each user's
  */
 export class Redis {
   #child = null;
@@ -85,13 +85,11 @@ export class Redis {
   }
 
   #writeAcl() {
-    const lines = readFileSync(this.aclFile, 'utf8')
-      .split('\n')
-      .filter((line) => line.startsWith('user '));
-    const filled = lines.map((line) =>
-      line.replace(PASSWORD_MARK, () => `#${sha256(this.password(line.split(' ')[1]))}`),
+    const filled = readFileSync(this.aclFile, 'utf8').replace(
+      PASSWORD_MARK,
+      (_, user) => `user ${user} on #${sha256(this.password(user))}`,
     );
-    writeFileSync(path.join(this.folder, 'users.acl'), `${filled.join('\n')}\n`, { mode: 0o600 });
+    writeFileSync(path.join(this.folder, 'users.acl'), filled, { mode: 0o600 });
   }
 
   #writeConfiguration() {
