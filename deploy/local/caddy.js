@@ -29,31 +29,36 @@ export class Edge {
     return this.#child;
   }
 
+  /** The environment that it runs in, and that `caddy reload` must be given. */
+  settings() {
+    const on = (...names) => names.map((name) => `http://${name}:${this.port}`).join(', ');
+    return {
+      HOME: this.folder,
+      XDG_DATA_HOME: path.join(this.folder, 'data'),
+      XDG_CONFIG_HOME: path.join(this.folder, 'config'),
+      EDGE_ADMIN: 'off',
+      EDGE_OPTIONS: 'default_bind 127.0.0.1',
+      EDGE_APP: on('app.localhost'),
+      EDGE_API: on('api.localhost'),
+      EDGE_APP_URL: this.appUrl,
+      EDGE_LOG_HOST: on('log.localhost'),
+      EDGE_REDIRECTED: on('localhost', 'www.localhost'),
+      EDGE_CORE: this.core,
+      EDGE_TILES: this.tiles,
+      EDGE_STATIC: path.join(REPOSITORY, 'deploy/static'),
+      EDGE_MORE: path.join(this.folder, 'more', '*.caddy'),
+      ...this.environment,
+    };
+  }
+
   async start() {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    const on = (...names) => names.map((name) => `http://${name}:${this.port}`).join(', ');
     this.#child = new Child({
       name: 'caddy',
       command: ['caddy', 'run', '--config', CADDYFILE, '--adapter', 'caddyfile'],
       cwd: this.folder,
       output: path.join(this.folder, 'caddy.log'),
-      env: {
-        HOME: this.folder,
-        XDG_DATA_HOME: path.join(this.folder, 'data'),
-        XDG_CONFIG_HOME: path.join(this.folder, 'config'),
-        EDGE_ADMIN: 'off',
-        EDGE_OPTIONS: 'default_bind 127.0.0.1',
-        EDGE_APP: on('app.localhost'),
-        EDGE_API: on('api.localhost'),
-        EDGE_APP_URL: this.appUrl,
-        EDGE_LOG_HOST: on('log.localhost'),
-        EDGE_REDIRECTED: on('localhost', 'www.localhost'),
-        EDGE_CORE: this.core,
-        EDGE_TILES: this.tiles,
-        EDGE_STATIC: path.join(REPOSITORY, 'deploy/static'),
-        EDGE_MORE: path.join(this.folder, 'more', '*.caddy'),
-        ...this.environment,
-      },
+      env: this.settings(),
     });
     await this.#child.waitUntil('it listens', () => canConnect(this.port), { timeout: START_MS });
   }

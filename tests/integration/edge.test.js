@@ -1,12 +1,13 @@
 // The edge with its production Caddyfile, in front of a tier that tells what reached it.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Edge } from '../../deploy/local/caddy.js';
+import { CADDYFILE, Edge } from '../../deploy/local/caddy.js';
 import { freePort } from '../../deploy/local/ports.js';
 import { eventually } from '../../deploy/local/wait.js';
 import { raw, request } from '../harness/http.js';
@@ -238,19 +239,26 @@ test('E34, FE26: a tier that says it is not ready is out within 10 s and back wi
   await eventually('back', async () => (await ask('api', '/')).status === 200, { timeout: 10_000 });
 });
 
-test('E11: a new host by configuration only', async (t) => {
+test('E11: a new host by configuration only, without a restart, through the socket of the edge', async (t) => {
   const folder = path.join(testFolder(), 'edge-more');
   const port = await freePort();
   mkdirSync(path.join(folder, 'more'), { recursive: true });
+  const environment = { EDGE_ADMIN: `unix/${path.join(folder, 'admin.sock')}` };
+  const other = new Edge({ folder, port, core: `127.0.0.1:${tier.port}`, tiles: folder, environment });
+  await other.start();
+  t.after(() => other.stop());
+  const partner = () => request(`${other.url}/new`, { headers: { host: `partner3.localhost:${port}` } });
+  assert.equal((await partner()).json, undefined);
   writeFileSync(
     path.join(folder, 'more', 'partner3.caddy'),
     `http://partner3.localhost:${port} {\n\timport headers\n\timport tier 127.0.0.1:${tier.port}\n}\n`,
   );
-  const other = new Edge({ folder, port, core: `127.0.0.1:${tier.port}`, tiles: folder });
-  await other.start();
-  t.after(() => other.stop());
-  const answer = await request(`${other.url}/new`, { headers: { host: `partner3.localhost:${port}` } });
-  assert.equal(answer.json.url, '/new');
+  // As caddy.service does on `systemctl reload caddy`.
+  execFileSync('caddy', ['reload', '--config', CADDYFILE, '--force'], {
+    env: { PATH: process.env.PATH, ...other.settings() },
+    stdio: 'ignore',
+  });
+  assert.equal((await partner()).json.url, '/new');
 });
 
 test('E31: over TLS the edge speaks HTTP/2 and offers HTTP/3', async (t) => {

@@ -97,10 +97,19 @@ test('E9: the listening socket is on loopback', () => {
   assert.deepEqual(listens, ['ListenStream=127.0.0.1:8001']);
 });
 
+test('E44: caddy.service gets the folder of the socket that the Caddyfile names, and comes back by itself', () => {
+  const [, socket] = readFileSync(path.join(root, 'usr/share/eldersafe/caddy/Caddyfile'), 'utf8').match(
+    /\{\$EDGE_ADMIN:unix\/(\/run\/\S+)\}/,
+  );
+  const lines = readFileSync(path.join(root, UNITS, 'caddy.service.d/eldersafe.conf'), 'utf8').split('\n');
+  const wanted = [`RuntimeDirectory=${path.basename(path.dirname(socket))}`, 'RuntimeDirectoryMode=0750', 'Restart=on-failure'];
+  for (const line of wanted) assert.ok(lines.includes(line), line);
+});
+
 test('systemd accepts the units, and finds little to reach through them', { skip: noSystemd() }, () => {
   const folder = path.join(testFolder(), 'units');
   mkdirSync(folder);
-  for (const name of readdirSync(path.join(root, UNITS))) {
+  for (const name of readdirSync(path.join(root, UNITS)).filter((entry) => !entry.endsWith('.d'))) {
     const text = readFileSync(path.join(root, UNITS, name), 'utf8');
     writeFileSync(path.join(folder, name), text.replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true'));
   }
