@@ -1,4 +1,4 @@
--- Signals: their partitions, runs of days, and the audit that shows them.
+-- Signals: their partitions and runs of days. The audit: its entries' leaves, and the view of all of it.
 
 CREATE OR REPLACE FUNCTION core.make_signal_partitions(months_ahead integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -45,16 +45,36 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION core.run_before(bigint, date) IS 'Days in a row with a signal that end on the day before.';
 
+-- By a trigger, so that no entry is without a leaf, whoever writes it; DEFINER, so that a writer of
+-- the audit needs no right on the log. The text is what row_to_json() makes of it; v1 as for signals.
+CREATE OR REPLACE FUNCTION core.anchor_audit() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    NEW.leaf_id := nextval('anchor.leaf_ids');
+    NEW.salt := substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16);
+    SELECT row_to_json(e)::text INTO NEW.event FROM (
+        SELECT 1 AS v, NEW.event_type AS type,
+               (SELECT encode(m.public_id, 'hex') FROM core.members m WHERE m.member_id = NEW.member_id) AS subject,
+               NEW.actor, NEW.request_id, NEW.data,
+               to_char(NEW.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at) e;
+    INSERT INTO anchor.leaves (leaf_id, hash, source)
+    VALUES (NEW.leaf_id, sha256('\x00'::bytea || NEW.salt || convert_to(NEW.event, 'UTF8')), 'audit');
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION core.anchor_audit() IS 'Trigger of core.audit_log: gives the entry its salt and event text, and asks for the anchoring of its leaf.';
+
 CREATE OR REPLACE VIEW core.audit AS
-    SELECT member_id, event_type, actor, request_id, data, NULL::bytea AS txid, created_at
-    FROM core.audit_log
-    UNION ALL
-    SELECT s.member_id, 'signal', 'member:' || encode(s.actor, 'hex'), s.request_id,
-           jsonb_build_object('signal_id', s.signal_id::text, 'day', s.signal_day, 'slot', s.slot,
-                              'channel', s.channel, 'evidence', s.evidence),
-           t.txid, s.received_at
-    FROM core.signals s
-    LEFT JOIN anchor.entries e ON e.leaf_id = s.signal_id
+    SELECT a.member_id, a.event_type, a.actor, a.request_id, a.data, t.txid, a.created_at
+    FROM (
+        SELECT member_id, event_type, actor, request_id, data, leaf_id, created_at FROM core.audit_log
+        UNION ALL
+        SELECT member_id, 'signal', 'member:' || encode(actor, 'hex'), request_id,
+               jsonb_build_object('signal_id', signal_id::text, 'day', signal_day, 'slot', slot,
+                                  'channel', channel, 'evidence', evidence),
+               signal_id, received_at
+        FROM core.signals) a
+    LEFT JOIN anchor.entries e USING (leaf_id)
     LEFT JOIN LATERAL (
         SELECT covering.checkpoint_id FROM anchor.checkpoints covering
         WHERE covering.size > e.leaf_index ORDER BY covering.size LIMIT 1) c ON true
@@ -66,5 +86,5 @@ COMMENT ON COLUMN core.audit.event_type IS 'What was done; signal for a signal.'
 COMMENT ON COLUMN core.audit.actor IS 'Who, as in core.audit_log; member: and the hash of the token for a signal.';
 COMMENT ON COLUMN core.audit.request_id IS 'Request or command that did it.';
 COMMENT ON COLUMN core.audit.data IS 'Facts by id; nothing personal.';
-COMMENT ON COLUMN core.audit.txid IS 'Transaction that anchors it, internal byte order; NULL until somebody took that transaction, and for entries that are not anchored.';
+COMMENT ON COLUMN core.audit.txid IS 'Transaction that anchors it, internal byte order; NULL until somebody took that transaction.';
 COMMENT ON COLUMN core.audit.created_at IS 'When.';

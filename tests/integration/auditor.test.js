@@ -83,11 +83,17 @@ const TAMPERED = [
   ['a signal is taken out', 'core.signals', `DELETE FROM core.signals WHERE signal_id = ${firstSignal}`, 'liveness', /^last day and streak of member/],
   ['the member of a signal is taken out', 'core.members', 'DELETE FROM core.members WHERE member_id = (SELECT member_id FROM core.liveness WHERE streak = 1)', 'event', /^signal/],
   ['the public id of a member', 'core.members', `UPDATE core.members SET public_id = ${byte('public_id', 0, 1)} WHERE member_id = (SELECT member_id FROM core.liveness WHERE streak = 1)`, 'event', /^subject of signal/],
+  ['an audit entry is taken out', 'core.audit_log', 'DELETE FROM core.audit_log WHERE audit_id = 2', 'trail', /^leaf \d+ of the audit/],
+  ['who did it, in an audit entry', 'core.audit_log', "UPDATE core.audit_log SET actor = 'operator:nobody' WHERE audit_id = 1", 'trail', /^audit entry 1/],
+  ['whom an audit entry concerns', 'core.audit_log', 'UPDATE core.audit_log SET member_id = (SELECT max(member_id) FROM core.members) WHERE audit_id = 1', 'trail', /^audit entry 1/],
+  ['when it was done, in an audit entry', 'core.audit_log', "UPDATE core.audit_log SET created_at = created_at - interval '1 hour' WHERE audit_id = 3", 'trail', /^audit entry 3/],
+  ['the event text of an audit entry', 'core.audit_log', "UPDATE core.audit_log SET event = '{' WHERE audit_id = 2", 'trail', /^audit entry 2/],
+  ['the salt of an audit entry', 'core.audit_log', `UPDATE core.audit_log SET salt = ${byte('salt', 0, 1)} WHERE audit_id = 2`, 'trail', /^audit entry 2/],
   ['a streak', 'core.liveness', 'UPDATE core.liveness SET streak = streak + 1 WHERE streak = 2', 'liveness', /^last day and streak/],
   ['the last day of somebody who never signalled', 'core.liveness', `UPDATE core.liveness SET streak = 1, last_day = '2026-01-01', last_signal_at = now() WHERE streak = 0`, 'liveness', /^last day of member/],
   ['a second leaf for a signal', 'anchor.leaves', `INSERT INTO anchor.leaves (leaf_id, hash) SELECT leaf_id, hash FROM anchor.entries WHERE leaf_id = ${lastSignal}`, 'leaf', /^signal/],
   ['the account that a leaf rewards', 'anchor.entries', `UPDATE anchor.entries SET reward_account = (SELECT max(account_id) FROM pay.accounts) WHERE leaf_id = ${lastSignal}`, 'leaf', /^account that the leaf/],
-  ['the hash of an entry', 'anchor.entries', `UPDATE anchor.entries SET hash = ${byte('hash', 31, 128)} WHERE leaf_id = ${firstSignal}`, 'tile', /^hash 0 of tile 0\/0 /],
+  ['the hash of an entry', 'anchor.entries', `UPDATE anchor.entries SET hash = ${byte('hash', 31, 128)} WHERE leaf_id = ${firstSignal}`, 'tile', /^hash \d+ of tile 0\/0 /],
   ['the hash of an entry outside of full tiles', 'anchor.entries', `UPDATE anchor.entries SET hash = ${byte('hash', 31, 128)} WHERE leaf_index = 260`, 'tile', /^hash 4 of tile 0\/1 /],
   ['an entry is taken out', 'anchor.entries', 'DELETE FROM anchor.entries WHERE leaf_index = 17', 'entry', /^next leaf index/],
   ['the last entry is taken out', 'anchor.entries', 'DELETE FROM anchor.entries WHERE leaf_index = (SELECT max(leaf_index) FROM anchor.entries)', 'entry', /^number of entries/],
@@ -245,7 +251,7 @@ test('the daemon audits what is new, warns in its log and counts by check', asyn
   await untilFinal(world);
   const auditor = await world.start('auditor', { settings: { INTERVAL: 1, LOG_VKEY_FILE: world.site.logVerifierKey.path } });
   const first = await auditor.waitForLog('audit.done');
-  assert.deepEqual([first.findings, first.entries], [0, 5]);
+  assert.deepEqual([first.findings, first.entries], [0, 10]); // five signals, and that five became members
   await putLeaves(world, 4, { rewarded: true });
   await untilFinal(world);
   const done = await world.runs.at(-1).child.waitUntil('new entries are audited', () => auditor.log().find(({ event, transfers }) => event === 'audit.done' && transfers === 4));

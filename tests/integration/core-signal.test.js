@@ -37,7 +37,7 @@ test('E58 E60c E87 E113: two posts the same day give the same signal, one row, o
   const event = JSON.parse(rows[0].event);
   assert.deepEqual(Object.keys(event), ['v', 'type', 'subject', 'day', 'slot', 'channel', 'evidence', 'received_at']);
   assert.equal(event.subject, member.subject);
-  const { rows: leaves } = await world.sql.query('SELECT leaf_id::text FROM anchor.leaves');
+  const { rows: leaves } = await world.sql.query('SELECT leaf_id::text FROM anchor.leaves WHERE source IS NULL');
   assert.deepEqual(leaves, [{ leaf_id: first.json.signal_id }]);
 });
 

@@ -257,14 +257,16 @@ test('E132: a message on eldersafe:leaves wakes the sealer long before its timer
 
 test('E132: SEAL_MAX signals are sealed long before the timer, because core says that they wait', async (t) => {
   const world = await anchoringWorld(t);
+  const members = await newCrowd(world, 10); // each an entry of the audit, and so a leaf
   const core = await world.start('core');
   const ledger = await startLedger(world, { settings: { POLL_INTERVAL: 60_000, SEAL_INTERVAL: 60_000, SEAL_MAX: 10 } });
   const listeners = async () => (await world.redisClient.pubsub('NUMSUB', 'eldersafe:leaves'))[1];
   await ledger.child.waitUntil('the ledger listens', async () => await listeners() > 0);
-  for (const member of await newCrowd(world, 10)) {
+  await untilSealed(world, 10);
+  for (const member of members) {
     assert.equal((await signal(world, core, await forgeToken(world, member))).status, 200);
   }
-  await untilSealed(world, 10, { timeout: 5_000 });
+  await untilSealed(world, 20, { timeout: 5_000 });
 });
 
 test('E107: mainnet needs a second word, and the exit code says that a restart does not help', async (t) => {

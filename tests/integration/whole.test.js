@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { eventually } from '../../deploy/local/wait.js';
+import { sha256 } from '../harness/merkle.js';
 import { beginSignIn, newMember, readMail, signal } from './support/core.js';
 import { anchoringWorld, FAST, passTime, startLedger, untilFinal } from './support/ledger.js';
 import { atPace, connections, inWaves, tokensOfCrowd, watch } from './support/load.js';
@@ -154,15 +155,22 @@ for (const [point, isReady] of [['daemon.started', false], ['daemon.stopping', t
 /** Of each signal in the log, by the ranges of the checkpoints alone: { id, batch, state, txid (as people write it) }, the oldest first. */
 async function anchoredSignals(world) {
   const { rows } = await world.sql.query(
-    `SELECT s.signal_id AS id, c.checkpoint_id::int AS batch, x.state, x.txid FROM core.signals s
+    `SELECT s.signal_id AS id, dense_rank() OVER (ORDER BY c.checkpoint_id)::int AS batch, x.state, x.txid FROM core.signals s
      JOIN anchor.entries e ON e.leaf_id = s.signal_id JOIN anchor.checkpoints c ON e.leaf_index BETWEEN c.first_index AND c.size - 1
      JOIN anchor.transactions x USING (checkpoint_id) ORDER BY s.signal_id`);
   return rows.map((row) => ({ ...row, txid: row.txid.reverse().toString('hex') }));
 }
 
+async function anchorWhatIsThere(world) {
+  const ledger = await startLedger(world);
+  await untilFinal(world);
+  await ledger.stop();
+}
+
 test('E100: 250 signals in three checkpoints: each has the state and the txid of its own, in its member\'s history and in the audit', async (t) => {
   const world = await anchoringWorld(t);
   const tokens = await tokensOfCrowd(world, 250);
+  await anchorWhatIsThere(world); // that they became members
   const core = await world.start('core', { settings: CORE });
   const tokenOf = {};
   const send = (some) => inWaves(some, WIDTH, async (token) => { tokenOf[(await signal(world, core, token)).json.signal_id] = token; });
@@ -193,6 +201,44 @@ test('E100: 250 signals in three checkpoints: each has the state and the txid of
   await check([100, 'final'], [100, 'final'], [50, 'seen']);
   await untilFinal(world);
   await check([100, 'final'], [100, 'final'], [50, 'final']);
+});
+
+test('E88 FE15: whatever is done is one entry of the audit, with who did it and by which request, and each is on the chain', async (t) => {
+  const world = await anchoringWorld(t);
+  const core = await world.start('core', { settings: CORE });
+  await world.start('notify');
+  await startLedger(world);
+  const member = await newMember(world);
+  await beginSignIn(core, member);
+  const { token: link } = await readMail(world, member);
+  const requests = [];
+  const call = async (path, options) => {
+    const answer = await core.request(path, { method: 'POST', ...options });
+    requests.push(answer.headers['x-request-id']);
+    return answer.json;
+  };
+  const { token } = await call('/api/auth/verify', { body: { token: link } });
+  const device = await call('/api/auth/device', { token, body: { device: 'phone' } });
+  await call('/api/signal', { token: device.token });
+  await call('/api/signal', { token: device.token }); // the same signal
+  await call(`/api/auth/sessions/${device.session_id}`, { method: 'DELETE', token });
+  await call('/api/auth/logout', { token });
+  for (const [name, secret] of Object.entries({ token, device: device.token })) world.canary(name, secret);
+  await untilFinal(world);
+  const { rows } = await world.sql.query('SELECT event_type, actor, request_id::text, txid FROM core.audit WHERE member_id = $1 ORDER BY created_at', [member.id]);
+  const [added, ...others] = rows;
+  assert.deepEqual([added.event_type, added.actor.split(':')[0]], ['member', 'operator']);
+  const byRequest = requests.filter((_, i) => i !== 3); // the repeat left nothing
+  assert.deepEqual(others.map((row) => [row.event_type, row.request_id]), ['verify', 'device', 'signal', 'logout', 'logout'].map((type, i) => [type, byRequest[i]]));
+  assert.ok(others.every(({ actor }) => /^member:[0-9a-f]{32}$/.test(actor)));
+  for (const { event_type: type, txid } of rows) assert.ok((await world.chain.transaction(txid.reverse().toString('hex'))).block, type);
+  const { rows: entries } = await world.sql.query('SELECT u.salt, u.event, e.hash FROM core.audit_log u JOIN anchor.entries e USING (leaf_id) WHERE u.member_id = $1 ORDER BY u.audit_id', [member.id]);
+  assert.equal(entries.length, rows.length - 1, 'the signal is its own entry');
+  for (const { salt, event, hash } of entries) {
+    assert.deepEqual(hash, sha256(Buffer.concat([Buffer.from([0]), salt, Buffer.from(event)])));
+    assert.equal(JSON.parse(event).subject, member.subject);
+  }
+  assert.equal(new Set(entries.map(({ salt }) => salt.toString('hex'))).size, entries.length);
 });
 
 test('J3.1: after a load with rewards paid, by a ledger that is killed at it and by two at once, all accounts add up to 0 and each balance is the sum of its transfers', async (t) => {

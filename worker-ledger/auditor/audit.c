@@ -21,6 +21,7 @@ static const char *const check_names[ES_AUDIT_CHECK_COUNT] = {
     [ES_AUDIT_COMMITMENT] = "commitment",
     [ES_AUDIT_LEAF] = "leaf",
     [ES_AUDIT_EVENT] = "event",
+    [ES_AUDIT_TRAIL] = "trail",
     [ES_AUDIT_LIVENESS] = "liveness",
     [ES_AUDIT_TRANSACTION] = "transaction",
     [ES_AUDIT_COIN] = "coin",
@@ -172,7 +173,8 @@ const struct es_db_statement *const es_audit_statements[] = {
     &es_audit_no_signal_statement,    &es_audit_currencies_statement,
     &es_audit_balances_statement,     &es_audit_sums_statement,
     &es_audit_inbox_statement,        &es_audit_failures_statement,
-    &es_audit_messages_statement,
+    &es_audit_messages_statement,     &es_audit_trail_rows_statement,
+    &es_audit_trail_leaves_statement, &es_audit_trail_end_statement,
 };
 const size_t es_audit_statement_count = ES_ARRAY_LEN(es_audit_statements);
 
@@ -186,7 +188,7 @@ const size_t es_audit_log_statement_count = ES_ARRAY_LEN(es_audit_log_statements
 typedef enum es_db_result check_fn(struct es_audit *audit);
 
 static check_fn *const all_checks[] = {
-    es_audit_schema,       es_audit_log,    es_audit_signals, es_audit_headers,
+    es_audit_schema,       es_audit_log,    es_audit_signals, es_audit_trail, es_audit_headers,
     es_audit_transactions, es_audit_states, es_audit_money,   es_audit_bus,
 };
 static check_fn *const log_checks[] = {es_audit_log};

@@ -33,6 +33,7 @@ enum es_audit_check {
     ES_AUDIT_COMMITMENT,  /* every anchoring transaction commits to its checkpoint */
     ES_AUDIT_LEAF,        /* each signal has one leaf, which commits to its event and salt */
     ES_AUDIT_EVENT,       /* each event says what its signal's row says */
+    ES_AUDIT_TRAIL,       /* each audit entry has one leaf, which commits to what its row says */
     ES_AUDIT_LIVENESS,    /* last day and streak follow from the signals */
     ES_AUDIT_TRANSACTION, /* id and fee follow from the bytes */
     ES_AUDIT_COIN,        /* no coin is spent twice; rows agree with the bytes that spend them */

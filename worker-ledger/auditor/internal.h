@@ -36,6 +36,7 @@ struct es_audit_place {
 struct es_audit_marks {
     struct es_audit_place log;
     int32_t signal_day; /* signals of earlier days have been seen; 0: none */
+    int64_t trail_leaf; /* audit entries with leaves up to it have been seen */
     int64_t transfer_id;
     int64_t changed_us; /* transactions that changed before were seen */
 };
@@ -85,6 +86,7 @@ void es_audit_report_rows(struct es_audit *audit, enum es_audit_check check,
 enum es_db_result es_audit_schema(struct es_audit *audit) ES_MUST_CHECK;
 enum es_db_result es_audit_log(struct es_audit *audit) ES_MUST_CHECK;
 enum es_db_result es_audit_signals(struct es_audit *audit) ES_MUST_CHECK;
+enum es_db_result es_audit_trail(struct es_audit *audit) ES_MUST_CHECK;
 enum es_db_result es_audit_headers(struct es_audit *audit) ES_MUST_CHECK;
 enum es_db_result es_audit_transactions(struct es_audit *audit) ES_MUST_CHECK;
 enum es_db_result es_audit_states(struct es_audit *audit) ES_MUST_CHECK;
@@ -102,4 +104,5 @@ extern const struct es_db_statement es_audit_snapshot_statement, es_audit_planne
     es_audit_unrewarded_statement, es_audit_reward_counts_statement, es_audit_money_ids_statement,
     es_audit_unearned_statement, es_audit_no_signal_statement, es_audit_currencies_statement,
     es_audit_balances_statement, es_audit_sums_statement, es_audit_inbox_statement,
-    es_audit_failures_statement, es_audit_messages_statement;
+    es_audit_failures_statement, es_audit_messages_statement, es_audit_trail_rows_statement,
+    es_audit_trail_leaves_statement, es_audit_trail_end_statement;

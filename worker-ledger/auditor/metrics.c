@@ -16,6 +16,7 @@ const struct es_metric es_auditor_metrics[ES_AUDITOR_METRIC_COUNT] = {
     [ES_AUDIT_COMMITMENT] = FINDINGS("commitment"),
     [ES_AUDIT_LEAF] = FINDINGS("leaf"),
     [ES_AUDIT_EVENT] = FINDINGS("event"),
+    [ES_AUDIT_TRAIL] = FINDINGS("trail"),
     [ES_AUDIT_LIVENESS] = FINDINGS("liveness"),
     [ES_AUDIT_TRANSACTION] = FINDINGS("transaction"),
     [ES_AUDIT_COIN] = FINDINGS("coin"),
