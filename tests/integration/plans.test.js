@@ -7,7 +7,7 @@ import { createWorld } from '../harness/world.js';
 import { forgeToken, newCrowd, signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger } from './support/ledger.js';
 import { askForLetter, createNotifyWorld, messageIs, newAddressee } from './support/notify.js';
-import { indexesOf, logPlans, scannedWhole } from './support/server-log.js';
+import { explain, indexesOf, logPlans, scannedWhole, sortsOf } from './support/server-log.js';
 
 const MEMBERS = 10_000;
 const DAYS = 30;
@@ -15,6 +15,7 @@ const KEYS = 200_000;
 const FINISHED = 200_000;
 const NOT_YET_DUE = 50_000;
 const PAGE = 8_192;
+const SIGNALS_INDEX = /^signals_\d{4}_\d{2}_pkey$/; // one a month
 const DUE_PAGES = 60; // most of them for writing down who has claimed it
 
 async function pagesOf(world, table) {
@@ -23,7 +24,8 @@ async function pagesOf(world, table) {
   return rows[0].pages;
 }
 
-/** 300,000 signals of days to come (not of today, wherever the member is) with their entries in the log, and 200,000 answers under Idempotency-Keys. */
+/** 300,000 signals of days to come (not of today, wherever the member is) with their entries in the log, final in 3,000 checkpoints, as many other entries
+ * in the audit, and 200,000 answers under Idempotency-Keys. */
 async function fillCore(world, members) {
   const ids = members.map((each) => each.id);
   await world.sql.query(
@@ -35,13 +37,23 @@ async function fillCore(world, members) {
     `INSERT INTO anchor.entries (leaf_index, leaf_id, hash)
      SELECT row_number() OVER (ORDER BY signal_id) - 1, signal_id, sha256(int8send(signal_id)) FROM core.signals`);
   await world.sql.query(
+    `INSERT INTO anchor.checkpoints (size, first_index, root, note)
+     SELECT 100 * i, 100 * (i - 1), sha256(int8send(i)), 'note' FROM generate_series(1, $1::bigint) i`, [(members.length * DAYS) / 100]);
+  await world.sql.query(
+    `INSERT INTO anchor.transactions (kind, checkpoint_id, txid, raw, fee, state, block_hash, block_height, block_header, bump)
+     SELECT 'anchor', checkpoint_id, root, '\\x00'::bytea, 1, 'final', root, 1, decode(repeat('00', 80), 'hex'), '\\x00'::bytea FROM anchor.checkpoints`);
+  await world.sql.query(
+    `INSERT INTO core.audit_log (member_id, event_type, actor, request_id, created_at)
+     SELECT member_id, 'login', 'test', gen_random_uuid(), now() - make_interval(days => day)
+     FROM generate_series(1, $2) AS day, unnest($1::bigint[]) AS member_id`, [ids, DAYS]);
+  await world.sql.query(
     `INSERT INTO core.idempotency (caller, key_hash, fingerprint, state, status, content_type, body, expires_at, lease_until)
      SELECT decode(md5(i::text), 'hex'), sha256(int4send(i)), sha256(int4send(i)), 'done', 200, 'application/json', '{}',
        now() + interval '1 day', now() + interval '1 minute' FROM generate_series(1, $1) i`, [KEYS]);
   await world.sql.query('ANALYZE');
 }
 
-test('E90: status, history, repeat and Idempotency-Key find their rows by an index among 300,000 signals, on few pages', async (t) => {
+test('E90: status, history, receipt, repeat and Idempotency-Key find their rows by an index among 300,000 signals, on few pages', async (t) => {
   const world = await createWorld(t);
   world.invariants = false; // rows are put in by hand, without their leaves
   const members = await newCrowd(world, MEMBERS);
@@ -54,13 +66,16 @@ test('E90: status, history, repeat and Idempotency-Key find their rows by an ind
   for (let i = 0; i < 2; i += 1) {
     assert.equal((await core.request('/api/member/status', { token })).status, 200);
     assert.equal((await core.request(`/api/signals?before=${inDays(DAYS + 2)}`, { token })).json.signals.length, DAYS + i);
-    assert.equal((await signal(world, core, token)).status, 200);
+    const { status, json: kept } = await signal(world, core, token);
+    assert.equal(status, 200);
+    assert.equal((await core.request(kept.receipt, { token })).status, 200);
     assert.equal((await signal(world, core, token, { headers })).status, 200);
   }
   const lookups = [ // what it is, how its statement begins, the index of the large table, pages at most
     ['status', /^SELECT m\.contract_state/, /^members_pkey$/, 20],
-    ['history', /^WITH page AS MATERIALIZED/, /^signals_\d{4}_\d{2}_pkey$/, 20 * (DAYS + 1)],
-    ['repeat of the day', /^SELECT s\.member_id, s\.signal_day/, /^signals_\d{4}_\d{2}_pkey$/, 80],
+    ['history', /^WITH page AS MATERIALIZED/, SIGNALS_INDEX, 30 * (DAYS + 1)],
+    ['event of a receipt', /^SELECT event, salt/, SIGNALS_INDEX, 4 * (DAYS + 1)],
+    ['repeat of the day', /^SELECT s\.member_id, s\.signal_day/, SIGNALS_INDEX, 80],
     ['answer of a key', /^SELECT fingerprint/, /^idempotency_pkey$/, 20],
   ];
   for (const [what, query, index, most] of lookups) {
@@ -68,10 +83,30 @@ test('E90: status, history, repeat and Idempotency-Key find their rows by an ind
       assert.deepEqual(scannedWhole(plan), [], `${what}: ${plan.text}`);
       assert.ok(indexesOf(plan).some((name) => index.test(name)), `${what} uses ${indexesOf(plan)}`);
       assert.ok(plan.pages <= most, `${what} touches ${plan.pages} pages`);
+      for (const sort of sortsOf(plan)) assert.ok(sort['Actual Rows'] <= DAYS + 1, `${what} sorts no more than the member's own`);
     }
   }
   const claims = await server.plansOf(/^INSERT INTO core\.idempotency/); // the key itself: one new row in its indexes
   assert.ok(claims.every((plan) => plan.pages <= 30), `a key is claimed on ${claims.map((plan) => plan.pages)} pages`);
+});
+
+test('E91: the audit of a member in a time is found by an index among 600,000 entries, the newest first without a sort', async (t) => {
+  const world = await createWorld(t);
+  world.invariants = false; // rows are put in by hand, without their leaves
+  const members = await newCrowd(world, MEMBERS);
+  await fillCore(world, members);
+  const ofWeek = `member_id = ${members[MEMBERS / 2].id} AND created_at >= now() - interval '1 week'`;
+  const all = await explain(world.sql, `SELECT * FROM core.audit WHERE ${ofWeek}`);
+  const newest = await explain(world.sql, `SELECT * FROM core.audit_log WHERE ${ofWeek} ORDER BY created_at DESC LIMIT 5`);
+  for (const plan of [all, newest]) {
+    assert.deepEqual(scannedWhole(plan), [], plan.text);
+    const search = plan.nodes.find((node) => node['Index Name'] === 'audit_of_member');
+    assert.match(search?.['Index Cond'] ?? '', /member_id = .* AND \(created_at >= /, plan.text);
+  }
+  assert.ok(indexesOf(all).some((name) => SIGNALS_INDEX.test(name)), `signals by ${indexesOf(all)}`);
+  assert.ok(all.pages <= 20 * (DAYS + 1), `${all.pages} pages`);
+  assert.deepEqual(sortsOf(newest), []);
+  assert.ok(newest.pages <= 20, `${newest.pages} pages`);
 });
 
 /** The day in DAYS days, as the history's URL has it. */

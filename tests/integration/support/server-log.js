@@ -64,9 +64,19 @@ class ServerLog {
   #plans() {
     return [...this.#text().matchAll(PLAN)].map(([, lines]) => {
       const { 'Query Text': text, Plan: top } = JSON.parse(lines.replace(/^\t/gm, ''));
-      return { text, nodes: [...nodesOf(top)], pages: pagesTouched(top) };
+      return planOf(text, top);
     });
   }
+}
+
+/** The plan of TEXT, a statement that no daemon has but people, as CLIENT ran it. */
+export async function explain(client, text) {
+  const { rows: [{ 'QUERY PLAN': [{ Plan: top }] }] } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`);
+  return planOf(text, top);
+}
+
+function planOf(text, top) {
+  return { text, nodes: [...nodesOf(top)], pages: pagesTouched(top) };
 }
 
 function pagesTouched(node) {
@@ -81,6 +91,11 @@ function* nodesOf(node) {
 /** The tables that a plan reads from beginning to end; an empty one has no page to read. */
 export function scannedWhole({ nodes }) {
   return nodes.filter((node) => node['Node Type'] === 'Seq Scan' && pagesTouched(node) > 0).map((node) => node['Relation Name']);
+}
+
+/** The nodes of a plan that sort rows. */
+export function sortsOf({ nodes }) {
+  return nodes.filter((node) => /Sort/.test(node['Node Type']));
 }
 
 /** The indexes that a plan uses. */
