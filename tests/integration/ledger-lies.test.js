@@ -324,6 +324,26 @@ test('J2.6: a longer branch that shares nothing with ours but its beginning is f
   await untilFinal(world, { blocks: 12 });
 });
 
+test('J2.11: the change of a transaction that was mined after everybody had refused it comes back', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1, warnings: [/^ledger\.(contested|no_coins|low_balance)$/] });
+  await startLedger(world, { settings: { COINS_READY: 1 } });
+  await world.eventuallySql('the wallet has its coin', 'SELECT count(*) = 1 FROM anchor.coins');
+  await world.chain.faults(
+    { fault: 'reject', reason: 'script', api: 'arc' },
+    { fault: 'timeout-before', api: 'arc', operation: 'submit', count: 'until-cleared' });
+  await putLeaves(world, 3, { rewarded: true });
+  await world.eventuallySql('it is refused', `SELECT bool_or(state = 'rejected') FROM anchor.transactions`);
+  const [refused] = await transactions(world);
+  const body = JSON.stringify({ method: 'sendrawtransaction', params: [refused.raw.toString('hex')], id: 1 });
+  assert.equal((await fetch(`${world.chain.url}/rpc`, { method: 'POST', body })).status, 200);
+  await world.chain.mine(1);
+  await world.eventuallySql('its change is money again', `SELECT usable FROM anchor.coins WHERE made_by = $1`, [refused.id]);
+  await world.chain.clearFaults();
+  await untilFinal(world);
+  const last = (await transactions(world)).at(-1);
+  assert.equal((await coins(world)).find(({ maker }) => maker === refused.id).spender, last.id, 'nothing else could pay');
+});
+
 test('E135: the chain is away for an hour; nothing is lost, and the backlog clears', async (t) => {
   const world = await anchoringWorld(t, { coins: 20 });
   const ledger = await startLedger(world, { settings: { PROVIDER_TIMEOUT: 300 } });

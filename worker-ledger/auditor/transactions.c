@@ -29,7 +29,7 @@ const struct es_db_statement es_audit_coins_statement = {
     .name = "audit_coins",
     .params = "I",
     .sql = "SELECT coin_id, txid, vout, satoshis, coalesce(made_by, 0) AS made_by,"
-           "  coalesce(spent_by, 0) AS spent_by, usable"
+           "  coalesce(spent_by, 0) AS spent_by"
            " FROM anchor.coins WHERE spent_by = ANY ($1) OR made_by = ANY ($1)",
 };
 
@@ -46,7 +46,6 @@ struct coin {
     int64_t satoshis;
     int64_t made_by;
     int64_t spent_by;
-    bool usable;
     bool seen; /* its spending or making transaction has been found to name it */
 };
 
@@ -183,15 +182,11 @@ static void check_output(struct es_audit *audit, const struct subject *subject,
     int64_t satoshis = (int64_t)subject->tx.outputs[vout].satoshis;
     const struct coin *coin = find_made(coins, subject->id, vout);
     if (coin != NULL && es_outpoint_equal(&coin->outpoint, &outpoint) &&
-        coin->satoshis == satoshis && (subject->alive || !coin->usable)) {
+        coin->satoshis == satoshis) {
         return;
     }
-    bool same = coin != NULL && coin->satoshis == satoshis && !subject->alive;
-    es_audit_find(audit, ES_AUDIT_CHANGE,
-                  same ? "unusable, as its transaction was given up"
-                       : describe_change(audit, &outpoint, satoshis),
+    es_audit_find(audit, ES_AUDIT_CHANGE, describe_change(audit, &outpoint, satoshis),
                   coin == NULL ? "no coin"
-                  : same       ? "usable"
                                : describe_change(audit, &coin->outpoint, coin->satoshis),
                   "change %" PRIu32 " of transaction %" PRId64, vout, subject->id);
     if (coin != NULL) {
@@ -381,7 +376,6 @@ static enum es_db_result read_coins(struct es_audit *audit, const struct es_db_r
             .satoshis = es_db_i64(rows, i, "satoshis"),
             .made_by = es_db_i64(rows, i, "made_by"),
             .spent_by = es_db_i64(rows, i, "spent_by"),
-            .usable = es_db_bool(rows, i, "usable"),
         };
     }
     *ret_coins = (struct coins){.items = items, .count = count};

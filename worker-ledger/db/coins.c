@@ -9,12 +9,16 @@ const struct es_db_statement es_coins_lock_statement = {
     .sql = "SELECT pg_advisory_xact_lock(7308326673549192819) IS NULL AS locked",
 };
 
+/* In a block, as far as we know: what a given-up transaction made is usable again only when the
+ * reader has found it in one. */
+#define SETTLED "coalesce(t.state NOT IN ('signed', 'sent', 'seen'), true) AS settled"
+
 #define FREE_COINS                                                                                 \
     "SELECT c.coin_id, c.txid, c.vout, c.satoshis, coalesce(c.made_by, 0) AS made_by,"             \
-    "  coalesce(t.state IN ('mined', 'final'), true) AS settled"                                   \
+    "  " SETTLED                                                                                   \
     " FROM anchor.coins c LEFT JOIN anchor.transactions t ON t.transaction_id = c.made_by"         \
     " WHERE c.spent_by IS NULL AND c.usable"                                                       \
-    "  AND (c.made_by IS NULL OR t.state IN ('sent', 'seen', 'mined', 'final'))"
+    "  AND coalesce(t.state <> 'signed', true)"
 
 const struct es_db_statement es_coins_free_statement = {
     .name = "coins_free",
@@ -74,9 +78,7 @@ const struct es_db_statement es_coins_trust_again_statement = {
     .sql = "WITH trusted AS (UPDATE anchor.coins c SET usable = true"
            "  FROM unnest($1, $2) AS found (txid, vout)"
            "  WHERE c.txid = found.txid AND c.vout = found.vout AND NOT c.usable"
-           "   AND c.spent_by IS NULL AND (c.made_by IS NULL OR EXISTS"
-           "    (SELECT FROM anchor.transactions t WHERE t.transaction_id = c.made_by"
-           "     AND t.state IN ('seen', 'mined', 'final'))) RETURNING c.coin_id)"
+           "   AND c.spent_by IS NULL RETURNING c.coin_id)"
            " SELECT count(*) AS trusted FROM trusted",
 };
 
@@ -84,7 +86,7 @@ const struct es_db_statement es_coins_spent_by_statement = {
     .name = "coins_spent_by",
     .params = "i",
     .sql = "SELECT c.coin_id, c.txid, c.vout, c.made_by IS NOT NULL AS made_by_us,"
-           "  coalesce(t.state IN ('mined', 'final'), true) AS settled"
+           "  " SETTLED
            " FROM anchor.coins c LEFT JOIN anchor.transactions t ON t.transaction_id = c.made_by"
            " WHERE c.spent_by = $1 ORDER BY c.coin_id",
 };

@@ -33,8 +33,8 @@ struct es_coin_row {
     bool settled;    /* in a block, as far as we know */
 };
 
-/* Coins that can be spent: free, usable, and either from outside or made by a transaction of ours
- * that somebody has taken. Smallest first, at most LIMIT with at least LEAST satoshis. */
+/* Coins that can be spent: free, usable, and not made by a transaction of ours that nobody has
+ * taken yet. Smallest first, at most LIMIT with at least LEAST satoshis. */
 enum es_db_result es_coins_free(struct es_db *db, struct es_arena *arena, int64_t least,
                                 int64_t limit, struct es_coin_row **ret_coins,
                                 size_t *ret_count) ES_MUST_CHECK;
@@ -61,8 +61,9 @@ enum es_db_result es_coins_add_change(struct es_db *db, int64_t transaction_id,
 enum es_db_result es_coins_learn(struct es_db *db, const struct es_coin *coins, size_t count,
                                  int64_t *ret_new) ES_MUST_CHECK;
 
-/* A provider lists these as unspent: those that were set aside as unusable, though the transaction
- * that made them is alive, are usable again. *RET_COUNT is how many. */
+/* A provider lists these as unspent in a block: those that were set aside as unusable are usable
+ * again, also when the transaction that made them was given up: it was mined in spite of that.
+ * *RET_COUNT is how many. */
 enum es_db_result es_coins_trust_again(struct es_db *db, const struct es_coin *coins, size_t count,
                                        int64_t *ret_count) ES_MUST_CHECK;
 
@@ -71,7 +72,7 @@ struct es_spent_coin {
     int64_t id;
     struct es_outpoint outpoint;
     bool made_by_us;
-    bool settled; /* made by a mined transaction, or from outside */
+    bool settled; /* as in struct es_coin_row */
 };
 enum es_db_result es_coins_spent_by(struct es_db *db, struct es_arena *arena,
                                     int64_t transaction_id, struct es_spent_coin **ret_coins,
