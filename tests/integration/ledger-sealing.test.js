@@ -2,10 +2,13 @@
 // nothing but the static files and the log's public key.
 
 import assert from 'node:assert/strict';
-import { createPublicKey, verify } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { programPath } from '../../deploy/local/site.js';
+import { sanitizerReport } from '../harness/logs.js';
 import { Tree, sha256 } from '../harness/merkle.js';
 import { forgeToken, newCrowd, signal } from './support/core.js';
 import { anchoringWorld, passTime, putLeaves, startLedger, transactions, untilAll, untilFinal } from './support/ledger.js';
@@ -156,6 +159,66 @@ test('J2.13 J2.15: tiles and checkpoints alone prove every root, and that the lo
     assert.deepEqual(tree.root(size), root, `the tree of ${size} leaves is the beginning of the tree of ${total}`);
   }
   assert.equal(existsSync(path.join(world.site.tilesFolder, 'tile/0/000.p')), false, 'partial tiles go when the tile is full');
+});
+
+/** NOTE with SIZE leaves and ROOT instead, signed by the log's own key: what a log that lies can make. */
+function resign(world, note, { size, root }) {
+  const [body, signatures] = note.split('\n\n');
+  const [origin] = body.split('\n');
+  const text = `${origin}\n${size}\n${root.toString('base64')}\n`;
+  const seed = Buffer.from(`302e020100300506032b657004220420${world.site.keys.log.text.trim()}`, 'hex');
+  const signature = sign(null, Buffer.from(text), createPrivateKey({ format: 'der', type: 'pkcs8', key: seed }));
+  const [, name, encoded] = /^— (\S+) (\S+)\n$/.exec(signatures);
+  return `${text}\n— ${name} ${Buffer.concat([Buffer.from(encoded, 'base64').subarray(0, 4), signature]).toString('base64')}\n`;
+}
+
+/** Runs eldersafe-verify --consistency; { status, result: the last line }. */
+function verifyGrowth(world, older, newer, { tiles = world.site.tilesFolder, key = world.site.logVerifierKey.path } = {}) {
+  const [old, recent] = [older, newer].map((note, i) => {
+    const at = path.join(world.folder, `note-${i}`);
+    writeFileSync(at, note);
+    return at;
+  });
+  const run = spawnSync(programPath('eldersafe-verify'), ['--log-key', key, '--consistency', old, recent, tiles], { encoding: 'utf8' });
+  assert.equal(sanitizerReport(run.stderr), null);
+  return { status: run.status, result: run.stdout.trim().split('\n').at(-1).replace(/^RESULT +/, '') };
+}
+
+test('J2.13: anybody with an old checkpoint can check that the log only grew since', async (t) => {
+  const world = await anchoringWorld(t);
+  const ledger = await startLedger(world, { settings: { SEAL_INTERVAL: 20 } });
+  const notes = {};
+  for (const [count, total] of [[3, 3], [300, 303], [700, 1003]]) {
+    await putLeaves(world, count);
+    await untilPublished(world, ledger, total);
+    notes[total] = file(world, 'checkpoint').toString();
+  }
+  for (const [older, newer] of [[3, 303], [3, 1003], [303, 1003], [1003, 1003]]) {
+    assert.deepEqual(verifyGrowth(world, notes[older], notes[newer]), { status: 0, result: 'the log only grew' }, `${older} to ${newer}`);
+  }
+  const broken = (at) => ({ status: 1, result: `BROKEN at ${at}` });
+  assert.deepEqual(verifyGrowth(world, notes[1003], notes[303]), broken('new'), 'a log that shrank');
+  const other = resign(world, notes[303], { size: 303, root: sha256(Buffer.from('other')) });
+  assert.deepEqual(verifyGrowth(world, other, notes[1003]), broken('consistency'), 'the log signed another history once');
+  assert.deepEqual(verifyGrowth(world, notes[3].replace('\n3\n', '\n4\n'), notes[1003]), broken('old'), 'a note that was changed');
+  const stranger = path.join(world.folder, 'stranger.vkey');
+  writeFileSync(stranger, 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n');
+  assert.deepEqual(verifyGrowth(world, notes[3], notes[1003], { key: stranger }), broken('old'), 'the key of another log');
+
+  const mirror = path.join(world.folder, 'mirror');
+  cpSync(world.site.tilesFolder, mirror, { recursive: true });
+  for (const name of ['tile/0/001', 'tile/1/000.p/3', 'tile/0/003.p/235']) {
+    const good = readFileSync(path.join(mirror, name));
+    const bad = Buffer.from(good);
+    bad[40] ^= 1;
+    writeFileSync(path.join(mirror, name), bad);
+    assert.deepEqual(verifyGrowth(world, notes[303], notes[1003], { tiles: mirror }), broken('tiles'), `${name} was changed`);
+    writeFileSync(path.join(mirror, name), good);
+  }
+  rmSync(path.join(mirror, 'tile/0/001'));
+  assert.equal(verifyGrowth(world, notes[303], notes[1003], { tiles: mirror }).status, 3, 'a tile is missing');
+  assert.equal(verifyGrowth(world, notes[303], notes[1003], { tiles: path.join(world.folder, 'nowhere') }).status, 3);
+  await untilFinal(world);
 });
 
 test('J2.15: what is missing in the folder is written at the next start', async (t) => {

@@ -116,6 +116,22 @@ static void other_options(void **state)
     assert_int_equal(options.action, ES_OPTIONS_VERSION);
 }
 
+static void consistency_wants_two_checkpoints_and_tiles(void **state)
+{
+    (void)state;
+    struct es_options options;
+    assert_true(
+        parse((const char *const[]){"--consistency", "--log-key", KEY1, "old", "new", "t", NULL},
+              &options));
+    assert_int_equal(options.action, ES_OPTIONS_GROWTH);
+    assert_false(parse((const char *const[]){"--consistency", "old", "new", "t", NULL}, &options));
+    assert_false(parse((const char *const[]){"--consistency", "--no-log-key", "old", "new", NULL},
+                       &options));
+    assert_false(parse((const char *const[]){"--consistency", "--no-log-key", "--pin", "7:" HASH,
+                                             "old", "new", "t", NULL},
+                       &options));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +139,8 @@ int main(void)
         TEST("J2.13 keys may be several", keys_may_be_several),
         TEST("J2.5 a pin is height and hash", a_pin_is_height_and_hash),
         TEST("other options", other_options),
+        TEST("J2.13 consistency wants two checkpoints and tiles",
+             consistency_wants_two_checkpoints_and_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

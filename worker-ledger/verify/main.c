@@ -1,14 +1,17 @@
 /*
- * eldersafe-verify: checks one receipt, offline, and says which link holds and which does not.
+ * eldersafe-verify: checks one receipt, or that the log only grew, offline, and says which link
+ * holds and which does not.
  *
  * A single static file without network or database code, so that it runs years from now. The
- * decisions are in verify.h; this file reads and prints.
+ * decisions are in verify.h and growth.h; this file reads and prints.
  */
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/version.h"
+#include "worker-ledger/verify/growth.h"
 #include "worker-ledger/verify/input.h"
 #include "worker-ledger/verify/options.h"
+#include "worker-ledger/verify/tile-files.h"
 #include "worker-ledger/verify/verify.h"
 
 #include <errno.h>
@@ -66,11 +69,23 @@ static enum es_verify_link first_broken(const struct es_verify_report *report)
     return (enum es_verify_link)i;
 }
 
+static void print_link(const char *name, const struct es_verify_finding *finding)
+{
+    (void)printf("%-12s %-8s ", name, es_verify_state_text(finding->state));
+    print_tame(finding->message);
+    (void)printf("\n");
+}
+
+static json_t *json_link(const char *name, const struct es_verify_finding *finding)
+{
+    return json_pack("{s:s, s:s, s:s}", "link", name, "state", es_verify_state_text(finding->state),
+                     "message", finding->message);
+}
+
 static void print_text(const struct es_verify_report *report)
 {
     for (size_t i = 0; i < ES_VERIFY_LINK_COUNT; i++) {
-        (void)printf("%-12s %-8s %s\n", es_verify_link_text((enum es_verify_link)i),
-                     es_verify_state_text(report->links[i].state), report->links[i].message);
+        print_link(es_verify_link_text((enum es_verify_link)i), &report->links[i]);
     }
     if (report->receipt != NULL && report->outcome != ES_VERIFY_FALSE) {
         (void)printf("event        ");
@@ -95,10 +110,8 @@ static void print_json(const struct es_verify_report *report)
 {
     json_t *links = json_array();
     for (size_t i = 0; i < ES_VERIFY_LINK_COUNT; i++) {
-        json_array_append_new(links, json_pack("{s:s, s:s, s:s}", "link",
-                                               es_verify_link_text((enum es_verify_link)i), "state",
-                                               es_verify_state_text(report->links[i].state),
-                                               "message", report->links[i].message));
+        json_array_append_new(
+            links, json_link(es_verify_link_text((enum es_verify_link)i), &report->links[i]));
     }
     json_t *root =
         json_pack("{s:s, s:o}", "result", es_verify_outcome_text(report->outcome), "links", links);
@@ -112,13 +125,21 @@ static void print_json(const struct es_verify_report *report)
     json_decref(root);
 }
 
+static bool read_input(const char *path, size_t limit, struct es_buf *out)
+{
+    if (!es_input_read(path, limit, out)) {
+        (void)fprintf(stderr, "eldersafe-verify: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static int verify(const struct es_options *options)
 {
     ES_CLEANUP(es_buf_done) struct es_buf text = ES_BUF_INIT;
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     struct es_verify_report report;
-    if (!es_input_read(options->receipt, ES_RECEIPT_TEXT_MAX, &text)) {
-        (void)fprintf(stderr, "eldersafe-verify: %s: %s\n", options->receipt, strerror(errno));
+    if (!read_input(options->receipt, ES_RECEIPT_TEXT_MAX, &text)) {
         return EXIT_USAGE;
     }
     es_verify_receipt(arena, es_buf_str(&text), text.length, &options->verify, &report);
@@ -126,6 +147,66 @@ static int verify(const struct es_options *options)
         print_json(&report);
     } else if (!options->quiet) {
         print_text(&report);
+    }
+    return exit_status_of(report.outcome);
+}
+
+/* --- the log only grew ----------------------------------------------------------------------- */
+static void print_growth_text(const struct es_growth_report *report)
+{
+    const char *broken = NULL;
+    for (size_t i = 0; i < ES_GROWTH_LINK_COUNT; i++) {
+        const char *name = es_growth_link_text((enum es_growth_link)i);
+        print_link(name, &report->links[i]);
+        if (broken == NULL && report->links[i].state == ES_VERIFY_BROKEN) {
+            broken = name;
+        }
+    }
+    switch (report->outcome) {
+    case ES_VERIFY_HOLDS:
+        (void)printf("RESULT       the log only grew\n");
+        break;
+    case ES_VERIFY_FALSE:
+        (void)printf("RESULT       BROKEN at %s\n", broken);
+        break;
+    case ES_VERIFY_INCOMPLETE:
+        (void)printf("RESULT       holds as far as it goes, but a tile is not there\n");
+        break;
+    }
+}
+
+static void print_growth_json(const struct es_growth_report *report)
+{
+    json_t *links = json_array();
+    for (size_t i = 0; i < ES_GROWTH_LINK_COUNT; i++) {
+        json_array_append_new(
+            links, json_link(es_growth_link_text((enum es_growth_link)i), &report->links[i]));
+    }
+    json_t *root =
+        json_pack("{s:s, s:o}", "result", es_verify_outcome_text(report->outcome), "links", links);
+    (void)json_dumpf(root, stdout, JSON_COMPACT);
+    (void)printf("\n");
+    json_decref(root);
+}
+
+static int verify_growth(const struct es_options *options)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf old = ES_BUF_INIT;
+    ES_CLEANUP(es_buf_done) struct es_buf new = ES_BUF_INIT;
+    struct es_tile_files files = {.directory = options->tiles};
+    struct es_tile_store tiles = es_tile_files_store(&files);
+    struct es_growth_report report;
+    if (!read_input(options->old_checkpoint, ES_NOTE_SIZE_MAX, &old) ||
+        !read_input(options->new_checkpoint, ES_NOTE_SIZE_MAX, &new)) {
+        return EXIT_USAGE;
+    }
+    es_verify_growth(&(struct es_growth_note){es_buf_str(&old), old.length},
+                     &(struct es_growth_note){es_buf_str(&new), new.length}, &options->verify,
+                     &tiles, &report);
+    if (options->json && !options->quiet) {
+        print_growth_json(&report);
+    } else if (!options->quiet) {
+        print_growth_text(&report);
     }
     return exit_status_of(report.outcome);
 }
@@ -146,6 +227,9 @@ int main(int argc, char **argv)
         break;
     case ES_OPTIONS_VERIFY:
         status = verify(&options);
+        break;
+    case ES_OPTIONS_GROWTH:
+        status = verify_growth(&options);
         break;
     }
     if (fflush(stdout) != 0) {

@@ -13,15 +13,19 @@
 
 const char es_options_help[] =
     "usage: eldersafe-verify [options] RECEIPT|-\n"
+    "       eldersafe-verify [options] --consistency OLD NEW TILES\n"
     "\n"
     "Checks an Eldersafe receipt offline: that the event it holds was in the log, that the\n"
     "log's checkpoint was put on the BSV chain, and that the chain has it in a block.\n"
+    "With --consistency: that the log has only grown from the checkpoint in the file OLD to the\n"
+    "one in NEW, by the tiles that were published (the directory that holds tile/).\n"
     "\n"
     "  --log-key VKEY|FILE   key of the log, as text or as a file with one key a line (empty\n"
     "                        lines and lines from # are skipped); may be given several times\n"
     "  --no-log-key          do not check who signed the checkpoint\n"
     "  --network NAME        main (default), test or regtest\n"
     "  --pin HEIGHT:HASH     a block you trust; the receipt must hold the headers since\n"
+    "  --consistency         check two checkpoints instead of a receipt\n"
     "  --json                print the findings as one line of JSON\n"
     "  --quiet               print nothing; the exit status tells\n"
     "  --help, --version\n"
@@ -30,13 +34,15 @@ const char es_options_help[] =
     "with a source you trust.\n"
     "\n"
     "Exit status: 0 every link holds, up to a block; 1 a link is broken (it is named);\n"
-    "2 wrong usage or unreadable file; 3 holds as far as it goes, but is not yet in a block.\n";
+    "2 wrong usage or unreadable file; 3 holds as far as it goes, but is not yet in a block, or a\n"
+    "tile is not there.\n";
 
 enum option_code {
     OPTION_LOG_KEY = 'k',
     OPTION_NO_LOG_KEY = 'n',
     OPTION_NETWORK = 'w',
     OPTION_PIN = 'p',
+    OPTION_CONSISTENCY = 'c',
     OPTION_JSON = 'j',
     OPTION_QUIET = 'q',
     OPTION_HELP = 'h',
@@ -48,6 +54,7 @@ static const struct option long_options[] = {
     {"no-log-key", no_argument, NULL, OPTION_NO_LOG_KEY},
     {"network", required_argument, NULL, OPTION_NETWORK},
     {"pin", required_argument, NULL, OPTION_PIN},
+    {"consistency", no_argument, NULL, OPTION_CONSISTENCY},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -131,6 +138,9 @@ static bool take_option(struct es_options *options, int option, const char *valu
     case OPTION_NO_LOG_KEY:
         options->verify.skip_log_key = true;
         return true;
+    case OPTION_CONSISTENCY:
+        options->action = ES_OPTIONS_GROWTH;
+        return true;
     case OPTION_JSON:
         options->json = true;
         return true;
@@ -148,14 +158,34 @@ static bool take_option(struct es_options *options, int option, const char *valu
     }
 }
 
-/* What only shows when all options are read. */
-static bool options_complete(const struct es_options *options, int operands)
+static bool take_operands(struct es_options *options, int count, char **operands)
 {
-    if (options->action != ES_OPTIONS_VERIFY) {
+    if (options->action == ES_OPTIONS_GROWTH && count == 3) {
+        options->old_checkpoint = operands[0];
+        options->new_checkpoint = operands[1];
+        options->tiles = operands[2];
         return true;
     }
-    if (operands != 1) {
-        (void)fprintf(stderr, "eldersafe-verify: give exactly one receipt (see --help)\n");
+    if (options->action == ES_OPTIONS_VERIFY && count == 1) {
+        options->receipt = operands[0];
+        return true;
+    }
+    (void)fprintf(stderr, "eldersafe-verify: give exactly %s (see --help)\n",
+                  options->action == ES_OPTIONS_GROWTH ? "OLD, NEW and TILES" : "one receipt");
+    return false;
+}
+
+/* What only shows when all options are read. */
+static bool options_complete(struct es_options *options, int count, char **operands)
+{
+    if (options->action == ES_OPTIONS_HELP || options->action == ES_OPTIONS_VERSION) {
+        return true;
+    }
+    if (!take_operands(options, count, operands)) {
+        return false;
+    }
+    if (options->action == ES_OPTIONS_GROWTH && options->verify.has_pin) {
+        (void)fprintf(stderr, "eldersafe-verify: --consistency knows no blocks to --pin\n");
         return false;
     }
     if (options->verify.log_key_count == 0 && !options->verify.skip_log_key) {
@@ -180,9 +210,5 @@ bool es_options_parse(int argc, char **argv, struct es_options *ret_options)
             return false;
         }
     }
-    if (!options_complete(ret_options, argc - optind)) {
-        return false;
-    }
-    ret_options->receipt = argv[optind];
-    return true;
+    return options_complete(ret_options, argc - optind, argv + optind);
 }

@@ -11,6 +11,7 @@
 
 enum es_options_action {
     ES_OPTIONS_VERIFY,
+    ES_OPTIONS_GROWTH,
     ES_OPTIONS_HELP,
     ES_OPTIONS_VERSION,
 };
@@ -22,6 +23,10 @@ struct es_options {
     bool json;
     bool quiet;
     const char *receipt; /* path, or "-" for standard input */
+    /* ES_OPTIONS_GROWTH, instead of a receipt: */
+    const char *old_checkpoint; /* path, or "-" */
+    const char *new_checkpoint;
+    const char *tiles; /* directory */
 };
 
 /* Parse the arguments into *RET_OPTIONS, which must not move afterwards. False after a message on
