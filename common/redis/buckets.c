@@ -120,3 +120,11 @@ void es_buckets_settle(struct es_buckets *buckets, uint64_t tag, const struct es
         later(bucket->full_at_us - not_taken_us, now_us + shared_level_us - not_taken_us);
     pthread_mutex_unlock(lock);
 }
+
+void es_buckets_give_back(struct es_buckets *buckets, uint64_t tag, const struct es_gcra *gcra)
+{
+    pthread_mutex_t *lock = lock_of(buckets, tag);
+    pthread_mutex_lock(lock);
+    place_of(buckets, tag)->full_at_us -= gcra->interval_us;
+    pthread_mutex_unlock(lock);
+}

@@ -33,3 +33,6 @@ int64_t es_buckets_take(struct es_buckets *buckets, uint64_t tag, const struct e
  */
 void es_buckets_settle(struct es_buckets *buckets, uint64_t tag, const struct es_gcra *gcra,
                        int64_t now_us, int64_t shared_level_us);
+
+/* Undo a token taken from the bucket TAG. */
+void es_buckets_give_back(struct es_buckets *buckets, uint64_t tag, const struct es_gcra *gcra);

@@ -6,6 +6,7 @@
 #include "common/redis/buckets.h"
 #include "common/redis/internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,24 @@ static const struct es_redis_script script = {
               "  end\n"
               "end\n"
               "return levels\n",
+};
+
+/* KEYS and the interval as above: undo a token of each. With the one command that the processes'
+ * rights name: SET tells the old value, and a millisecond is how a bucket that is full goes. */
+static const struct es_redis_script give_back_script = {
+    .name = "limiter_give_back",
+    .source = "local call = redis.call\n"
+              "local time = call('TIME')\n"
+              "local now = time[1] * 1000000 + time[2]\n"
+              "local function text(number) return string.format('%.0f', number) end\n"
+              "for i = 1, #KEYS do\n"
+              "  local old = call('SET', KEYS[i], '0', 'XX', 'KEEPTTL', 'GET')\n"
+              "  if old then\n"
+              "    local level = math.max(tonumber(old) - now - tonumber(ARGV[1]), 1)\n"
+              "    call('SET', KEYS[i], text(now + level), 'PX', text(math.ceil(level / 1000)))\n"
+              "  end\n"
+              "end\n"
+              "return #KEYS\n",
 };
 
 struct es_limiter {
@@ -289,5 +308,55 @@ void es_limiter_take_many(struct es_limiter *limiter, struct es_redis *redis,
     (void)take(&taking, redis);
     for (size_t i = 0; i < count; i++) {
         ret_verdicts[i] = es_gcra_verdict(&taking.gcra, items[i].level_us);
+    }
+}
+
+/* --- giving back --------------------------------------------------------------------------- */
+static void give_back_locally(struct es_limiter *limiter, const struct es_rate *rate,
+                              const int64_t *keys, size_t count)
+{
+    struct es_gcra gcra = es_gcra_of(rate);
+    uint64_t salt = es_buckets_tag(limiter->buckets, 0, rate->name, strlen(rate->name));
+    for (size_t i = 0; i < count; i++) {
+        char digits[ES_I64_TEXT_SIZE];
+        size_t length = es_format_i64(keys[i], digits);
+        uint64_t tag = es_buckets_tag(limiter->buckets, salt, digits, length);
+        es_buckets_give_back(limiter->buckets, tag, &gcra);
+    }
+}
+
+/* At most KEYS_PER_CALL keys; false when Redis is not there. */
+static bool give_back_shared(struct es_redis *redis, const struct es_rate *rate,
+                             const int64_t *keys, size_t count)
+{
+    ES_CLEANUP(es_buf_done) struct es_buf texts = ES_BUF_INIT;
+    size_t lengths[KEYS_PER_CALL + 1];
+    const char *arguments[KEYS_PER_CALL + 1];
+    char interval[ES_I64_TEXT_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        size_t before = texts.length;
+        es_buf_printf(&texts, KEY_PREFIX "%s:%" PRId64, rate->name, keys[i]);
+        lengths[i] = texts.length - before;
+    }
+    for (size_t i = 0, at = 0; i < count; at += lengths[i++]) {
+        arguments[i] = (const char *)texts.data + at;
+    }
+    lengths[count] = es_format_i64(es_gcra_of(rate).interval_us, interval);
+    arguments[count] = interval;
+    ES_CLEANUP(es_redis_reply_free_p)
+    redisReply *reply =
+        es_redis_eval(redis, &give_back_script, count, count + 1, arguments, lengths);
+    return reply != NULL;
+}
+
+void es_limiter_give_back_many(struct es_limiter *limiter, struct es_redis *redis,
+                               const struct es_rate *rate, const int64_t *keys, size_t count)
+{
+    give_back_locally(limiter, rate, keys, count);
+    bool there = redis != NULL;
+    for (size_t at = 0; there && at < count; at += KEYS_PER_CALL) {
+        size_t rest = count - at;
+        there =
+            give_back_shared(redis, rate, keys + at, rest < KEYS_PER_CALL ? rest : KEYS_PER_CALL);
     }
 }

@@ -50,3 +50,9 @@ struct es_rate_verdict es_limiter_take(struct es_limiter *limiter, struct es_red
 void es_limiter_take_many(struct es_limiter *limiter, struct es_redis *redis,
                           const struct es_rate *rate, const int64_t *keys, size_t count,
                           struct es_rate_verdict *ret_verdicts);
+
+/* Undo tokens that were taken for what could not be done: somebody who obeys our own Retry-After
+ * must not run into the limit. One call of Redis at a time; it may fail, then the shared buckets
+ * stay as they are. */
+void es_limiter_give_back_many(struct es_limiter *limiter, struct es_redis *redis,
+                               const struct es_rate *rate, const int64_t *keys, size_t count);

@@ -83,6 +83,27 @@ static void a_quota_is_exactly_that_many(void **state)
     end_process(&process);
 }
 
+static void what_is_given_back_can_be_taken_again(void **state)
+{
+    (void)state;
+    struct process process = new_process();
+    struct process other = new_process();
+    static const int64_t keys[MANY] = {7, 7, 8};
+    struct es_rate_verdict verdicts[3];
+    for (int i = 0; i < 20; i++) {
+        es_limiter_take_many(process.limiter, process.redis, &login, keys, 3, verdicts);
+        assert_true(verdicts[0].allowed && verdicts[1].allowed && verdicts[2].allowed);
+        es_limiter_give_back_many(process.limiter, process.redis, &login, keys, 3);
+    }
+    assert_int_equal(take_until_refused(&other, &login, "7"), 5);
+    assert_int_equal(take_until_refused(&process, &login, "7"), 0);
+    assert_int_equal(take_until_refused(&process, &login, "8"), 5);
+    es_limiter_give_back_many(other.limiter, other.redis, &login, keys, MANY); /* never taken */
+    assert_int_equal(take_until_refused(&other, &login, "0"), 5);
+    end_process(&other);
+    end_process(&process);
+}
+
 static void rates_do_not_share_buckets(void **state)
 {
     (void)state;
@@ -366,6 +387,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_quota_is_exactly_that_many, restore),
+        cmocka_unit_test_setup(what_is_given_back_can_be_taken_again, restore),
         cmocka_unit_test_setup(rates_do_not_share_buckets, restore),
         cmocka_unit_test_setup(a_bucket_refills_evenly, restore),
         cmocka_unit_test_setup(every_key_expires_E94, restore),

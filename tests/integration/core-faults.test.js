@@ -88,6 +88,23 @@ test('a Redis that refuses to tell of revocations is asked now and then, and tha
   assert.equal(core.log().filter(({ event }) => event === 'revocations.not_told').length, 1);
 });
 
+test('E59: signals that PostgreSQL keeps from being taken do not count against the limit', async (t) => {
+  const world = await createWorld(t, { proxied: ['postgres'], warnings: AWAY });
+  const core = await world.start('core', { settings: { SIGNAL_QUOTA: 2, SIGNAL_WINDOW: 3_600 } });
+  const token = await forgeToken(world, await newMember(world));
+  world.proxies.postgres.refuse();
+  world.proxies.postgres.reset();
+  for (let i = 0; i < 10; i += 1) assert.equal((await signal(world, core, token)).status, 503);
+  world.proxies.postgres.heal();
+  await core.child.waitUntil('signals are accepted again', async () => {
+    const { status } = await signal(world, core, token);
+    assert.notEqual(status, 429);
+    return status === 200;
+  });
+  assert.equal((await signal(world, core, token)).status, 200);
+  assert.equal((await signal(world, core, token)).status, 429);
+});
+
 test('E132 E52 FE26: Redis gone: signals are accepted, sign-in stays limited, ready stays yes', async (t) => {
   const world = await createWorld(t, { proxied: ['redis'], warnings: AWAY });
   const core = await world.start('core', { settings: SETTINGS });

@@ -384,20 +384,43 @@ static enum es_db_result write_rounds(const struct batch_tools *tools, struct la
     return worst;
 }
 
+/* What we could not do does not count: who comes again as our 503 says is not too hasty. */
+static void give_back_tokens(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
+{
+    int64_t *keys = es_arena_alloc(tools->arena, count * sizeof(*keys));
+    size_t untried = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i]->verdict == LANE_UNAVAILABLE && !jobs[i]->admitted) {
+            keys[untried++] = jobs[i]->member_id;
+        }
+    }
+    if (untried > 0) {
+        es_limiter_give_back_many(tools->limiter, tools->redis, tools->rate, keys, untried);
+    }
+}
+
+/* COUNT jobs that the limit lets through. False when the database did not answer. */
+static bool run_admitted(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
+{
+    enum es_db_result result = find_members(tools, jobs, count);
+    if (result != ES_DB_OK) {
+        set_all(jobs, count, LANE_UNAVAILABLE);
+        return result != ES_DB_UNAVAILABLE;
+    }
+    size_t going = keep_accepted(jobs, count);
+    for (size_t i = 0; i < going; i++) {
+        jobs[i]->day = es_day_of(jobs[i]->zone, tools->day_start_minutes, jobs[i]->facts.at_us);
+    }
+    return write_rounds(tools, jobs, going) != ES_DB_UNAVAILABLE;
+}
+
 bool batch_run(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
 {
     size_t going = apply_limit(tools, jobs, count);
     if (going == 0) {
         return true;
     }
-    enum es_db_result result = find_members(tools, jobs, going);
-    if (result != ES_DB_OK) {
-        set_all(jobs, going, LANE_UNAVAILABLE);
-        return result != ES_DB_UNAVAILABLE;
-    }
-    going = keep_accepted(jobs, going);
-    for (size_t i = 0; i < going; i++) {
-        jobs[i]->day = es_day_of(jobs[i]->zone, tools->day_start_minutes, jobs[i]->facts.at_us);
-    }
-    return write_rounds(tools, jobs, going) != ES_DB_UNAVAILABLE;
+    bool answered = run_admitted(tools, jobs, going);
+    give_back_tokens(tools, jobs, going);
+    return answered;
 }
