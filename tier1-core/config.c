@@ -119,7 +119,9 @@ const struct es_config_option core_options[] = {
      .min = 100,
      .max = 60000,
      OPTION(body_timeout_ms),
-     .help = "by when the whole body must have arrived"},
+     .help =
+         "by when the whole body must have arrived; an answer that is not taken for so long ends "
+         "its connection"},
     {.name = "IDLE_TIMEOUT",
      .type = ES_CONFIG_INT,
      .unit = "ms",

@@ -28,6 +28,9 @@
 #define DRAIN_IDLE_US (100 * ES_US_PER_MS)
 #define DRAIN_TICK_US (20 * ES_US_PER_MS)
 
+/* Slower than any line that is of use: who takes less of an answer than that does not take it. */
+#define LEAST_BYTES_PER_S 1024
+
 /* After a rush, once so few of its connections are left, its memory goes back to the system. */
 #define RUSH_FROM 1024
 #define RUSH_LEFT 4 /* a quarter */
@@ -51,7 +54,9 @@ struct es_connection {
     atomic_uint_fast64_t word;
     struct es_connections *owner;
     struct es_connection *next_free;
-    atomic_int fd; /* the watcher may look at a place that is just being given to another */
+    atomic_int fd;        /* the watcher may look at a place that is just being given to another */
+    uint64_t answer_word; /* the watcher's: the answer it has last seen begin or get on */
+    uint64_t answer_acked;
     bool local;
     char peer[ES_CLIENT_ADDRESS_SIZE];
 };
@@ -96,6 +101,7 @@ static int64_t time_of(uint64_t word)
  * nothing: that counts as one that was heard long ago and is there. */
 struct peer_facts {
     int64_t last_byte_us; /* when its last byte came in */
+    uint64_t acked;       /* bytes that it has taken */
     bool heard;           /* any byte has come */
     bool gone;            /* it has closed its side */
 };
@@ -109,6 +115,7 @@ static struct peer_facts look_at_peer(int fd, int64_t now_us)
     }
     return (struct peer_facts){
         .last_byte_us = now_us - info.tcpi_last_data_recv * ES_US_PER_MS,
+        .acked = info.tcpi_bytes_acked,
         .heard = info.tcpi_bytes_received > 0,
         .gone = info.tcpi_state != STATE_ESTABLISHED,
     };
@@ -185,6 +192,34 @@ static void check_incoming(struct es_connections *connections, struct es_connect
     }
 }
 
+/* An answer on its way out. It may take as long as it needs, as long as the peer goes on taking it:
+ * the deadline is moved on each time something came of the time since it was set. What a peer on a
+ * Unix socket has taken is not known: one deadline is all it gets. */
+static void check_answer(struct es_connections *connections, struct es_connection *connection,
+                         uint64_t word, int64_t now_us)
+{
+    bool seen = connection->answer_word == word;
+    bool over = now_us >= time_of(word);
+    if (seen && !over) {
+        return;
+    }
+    uint64_t acked = look_at_peer(connection->fd, now_us).acked;
+    uint64_t least = (uint64_t)(connections->limits.body_us * LEAST_BYTES_PER_S / ES_US_PER_S);
+    if (!seen) {
+        connection->answer_word = word;
+        connection->answer_acked = acked;
+    } else if (acked < connection->answer_acked + least) {
+        (void)cut(connections, connection, word, false);
+    } else {
+        uint_fast64_t expected = word;
+        uint64_t next = make_word(PHASE_ANSWER, now_us + connections->limits.body_us);
+        if (atomic_compare_exchange_strong(&connection->word, &expected, next)) {
+            connection->answer_word = next;
+            connection->answer_acked = acked;
+        }
+    }
+}
+
 static void check(struct es_connections *connections, struct es_connection *connection,
                   int64_t now_us)
 {
@@ -194,8 +229,8 @@ static void check(struct es_connections *connections, struct es_connection *conn
         check_idle(connections, connection, word, now_us);
     } else if (phase == PHASE_HEADERS || phase == PHASE_BODY) {
         check_incoming(connections, connection, word, now_us);
-    } else if (phase == PHASE_ANSWER && now_us >= time_of(word)) {
-        (void)cut(connections, connection, word, false);
+    } else if (phase == PHASE_ANSWER) {
+        check_answer(connections, connection, word, now_us);
     }
 }
 

@@ -3,10 +3,10 @@
  *
  * libmicrohttpd's own time-out counts inactivity and starts again with every byte, so a peer that
  * drips one byte a second holds a connection for ever. Here each connection has a phase with a
- * fixed deadline, kept in one atomic word that its event loop writes as the request moves on; a
- * watcher thread looks at all of them a few times a second. What is over its time is told 408 where
- * that can be understood, and its socket is shut down, which libmicrohttpd sees as the peer's
- * closing.
+ * fixed deadline (an answer's moves on while the peer takes 1 KiB a second), kept in one atomic
+ * word that its event loop writes as the request moves on; a watcher thread looks at all of them a
+ * few times a second. What is over its time is told 408 where that can be understood, and its
+ * socket is shut down, which libmicrohttpd sees as the peer's closing.
  *
  * Opening and closing happen on event loop threads; all but the watcher's own work is lock-free.
  */
@@ -26,7 +26,7 @@ struct es_connections;
 struct es_connection_limits {
     unsigned most; /* connections at once */
     int64_t header_us;
-    int64_t body_us; /* also for the peer to take the answer */
+    int64_t body_us; /* also for the peer to take the next part of an answer */
     int64_t idle_us;
 };
 

@@ -93,7 +93,9 @@ struct es_http_config {
     size_t connection_memory; /* bytes for request line and headers of one connection */
     int64_t
         header_timeout_ms; /* from accept, or the previous answer's next byte, to the last header */
-    int64_t body_timeout_ms;    /* from the last header to the last body byte */
+    /* from the last header to the last body byte; how long a peer may take too little of an answer
+     */
+    int64_t body_timeout_ms;
     int64_t idle_timeout_ms;    /* keep-alive connections without traffic */
     int64_t request_timeout_ms; /* from the last byte to the answer of an ordinary route */
     int64_t stop_timeout_ms;    /* how long stop() waits for what runs */

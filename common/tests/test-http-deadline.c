@@ -200,6 +200,30 @@ static void a_peer_that_does_not_take_its_answer_is_let_go(void **state)
     peer_close(&peer);
 }
 
+/* Slower than the deadline as a whole, but never without progress. */
+static void a_peer_that_takes_its_answer_slowly_gets_all_of_it(void **state)
+{
+    (void)state;
+    enum { STEPS = 250, SLOW_BODY_MS = 1000 };
+    struct es_http_config config = {.listen = "127.0.0.1:0", .body_timeout_ms = SLOW_BODY_MS};
+    struct es_http_server *slow = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
+    struct peer peer = peer_connect(es_http_server_address(slow));
+    const int small = 65536;
+    assert_int_equal(setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    peer_send(&peer, "GET /large HTTP/1.1\r\n" HOST "\r\n");
+    struct peer_answer answer = peer_hear_head(&peer);
+    assert_int_equal(answer.status, 200);
+    for (int i = 0; i < STEPS; i++) {
+        ES_CLEANUP(es_buf_done) struct es_buf part = ES_BUF_INIT;
+        (void)poll(NULL, 0, 3 * SLOW_BODY_MS / STEPS);
+        peer_take(&peer, LARGE_ANSWER / STEPS, &part);
+    }
+    peer_take(&peer, LARGE_ANSWER % STEPS, &answer.body);
+    answer_done(&answer);
+    peer_close(&peer);
+    assert_true(es_http_server_stop(slow));
+}
+
 static void a_handler_at_work_is_under_none_of_these_deadlines(void **state)
 {
     (void)state;
@@ -272,6 +296,7 @@ int main(void)
         SERVED(an_idle_connection_is_closed_without_a_word),
         SERVED(a_connection_that_never_asked_is_closed_without_a_word),
         SERVED(a_peer_that_does_not_take_its_answer_is_let_go),
+        SERVED(a_peer_that_takes_its_answer_slowly_gets_all_of_it),
         SERVED(a_handler_at_work_is_under_none_of_these_deadlines),
         SERVED(a_slow_but_steady_client_is_served),
         SERVED(a_peer_that_closed_behind_its_last_bytes_is_noticed),
