@@ -27,6 +27,8 @@
  * have sent the next request a moment ago. */
 #define DRAIN_IDLE_US (100 * ES_US_PER_MS)
 #define DRAIN_TICK_US (20 * ES_US_PER_MS)
+/* What is left of any deadline then: every restart waits for whoever drips. */
+#define DRAIN_REST_US (2 * ES_US_PER_S)
 
 /* Slower than any line that is of use: who takes less of an answer than that does not take it. */
 #define LEAST_BYTES_PER_S 1024
@@ -72,12 +74,12 @@ struct es_connections {
 
     pthread_t watcher;
     pthread_mutex_t lock;
-    pthread_cond_t hurry;  /* ENDING or DRAINING was set */
+    pthread_cond_t hurry;  /* ENDING or DRAINING_US was set */
     pthread_cond_t closed; /* RESERVED became 0 */
     struct es_connection *free_slots;
     atomic_size_t reserved; /* written under LOCK */
     bool ending;
-    atomic_bool draining; /* set under LOCK */
+    atomic_llong draining_us; /* monotonic: since when; 0: not; set under LOCK */
 };
 
 static uint64_t make_word(enum phase phase, int64_t time_us)
@@ -148,7 +150,16 @@ static bool cut(struct es_connections *connections, struct es_connection *connec
 
 static bool is_draining(const struct es_connections *connections)
 {
-    return atomic_load_explicit(&connections->draining, memory_order_relaxed);
+    return atomic_load_explicit(&connections->draining_us, memory_order_relaxed) != 0;
+}
+
+/* When that is over which began at BEGIN_US and may take SPAN_US. */
+static int64_t end_of(const struct es_connections *connections, int64_t begin_us, int64_t span_us)
+{
+    int64_t draining_us = atomic_load_explicit(&connections->draining_us, memory_order_relaxed);
+    int64_t end_us = begin_us + span_us;
+    int64_t rest_us = (begin_us > draining_us ? begin_us : draining_us) + DRAIN_REST_US;
+    return draining_us != 0 && rest_us < end_us ? rest_us : end_us;
 }
 
 /* A connection that has answered and waits: has the next request begun? Then it is under the
@@ -180,8 +191,9 @@ static void check_incoming(struct es_connections *connections, struct es_connect
 {
     bool headers = phase_of(word) == PHASE_HEADERS;
     int64_t span_us = headers ? connections->limits.header_us : connections->limits.body_us;
-    int64_t waited_us = now_us - (time_of(word) - span_us);
-    bool late = waited_us >= span_us;
+    int64_t begin_us = time_of(word) - span_us;
+    int64_t waited_us = now_us - begin_us;
+    bool late = now_us >= end_of(connections, begin_us, span_us);
     if (!late && waited_us < connections->tick_us) {
         return;
     }
@@ -199,12 +211,13 @@ static void check_answer(struct es_connections *connections, struct es_connectio
                          uint64_t word, int64_t now_us)
 {
     bool seen = connection->answer_word == word;
-    bool over = now_us >= time_of(word);
-    if (seen && !over) {
+    int64_t span_us = connections->limits.body_us;
+    int64_t begin_us = time_of(word) - span_us;
+    if (seen && now_us < end_of(connections, begin_us, span_us)) {
         return;
     }
     uint64_t acked = look_at_peer(connection->fd, now_us).acked;
-    uint64_t least = (uint64_t)(connections->limits.body_us * LEAST_BYTES_PER_S / ES_US_PER_S);
+    uint64_t least = (uint64_t)((now_us - begin_us) * LEAST_BYTES_PER_S / ES_US_PER_S);
     if (!seen) {
         connection->answer_word = word;
         connection->answer_acked = acked;
@@ -212,7 +225,7 @@ static void check_answer(struct es_connections *connections, struct es_connectio
         (void)cut(connections, connection, word, false);
     } else {
         uint_fast64_t expected = word;
-        uint64_t next = make_word(PHASE_ANSWER, now_us + connections->limits.body_us);
+        uint64_t next = make_word(PHASE_ANSWER, now_us + span_us);
         if (atomic_compare_exchange_strong(&connection->word, &expected, next)) {
             connection->answer_word = next;
             connection->answer_acked = acked;
@@ -264,7 +277,8 @@ static void *watch(void *context)
     (void)pthread_setname_np(pthread_self(), "http-watch");
     pthread_mutex_lock(&connections->lock);
     while (!connections->ending) {
-        struct timespec until = after(connections->draining ? DRAIN_TICK_US : connections->tick_us);
+        struct timespec until =
+            after(is_draining(connections) ? DRAIN_TICK_US : connections->tick_us);
         (void)pthread_cond_timedwait(&connections->hurry, &connections->lock, &until);
         pthread_mutex_unlock(&connections->lock);
         int64_t now_us = es_clock_mono_us();
@@ -464,7 +478,7 @@ void es_connection_idle(struct es_connection *connection, int64_t now_us)
 void es_connections_drain(struct es_connections *connections)
 {
     pthread_mutex_lock(&connections->lock);
-    connections->draining = true;
+    connections->draining_us = es_clock_mono_us();
     pthread_cond_signal(&connections->hurry);
     pthread_mutex_unlock(&connections->lock);
 }

@@ -62,7 +62,8 @@ void es_connection_answering(struct es_connection *connection, int64_t now_us);
 void es_connection_idle(struct es_connection *connection, int64_t now_us);
 
 /* The server stops: from now on idle connections are cut as soon as nothing has come in for a
- * moment. */
+ * moment, and whoever is in the middle of a request or of an answer has two seconds for each next
+ * step. What was asked is still answered. */
 void es_connections_drain(struct es_connections *connections);
 /* Cut every connection, whatever it does. */
 void es_connections_cut(struct es_connections *connections);

@@ -95,10 +95,80 @@ static void J12_5_a_restart_behind_a_kept_socket_drops_nobody(void **state)
     assert_true(es_http_server_stop(new));
 }
 
+struct stopping {
+    pthread_t thread;
+    struct es_http_server *server;
+    bool clean;
+};
+
+static void *run_stop(void *context)
+{
+    struct stopping *stopping = context;
+    stopping->clean = es_http_server_stop(stopping->server);
+    return NULL;
+}
+
+/* --- stopping while somebody is slow -----------------------------------------------------------
+ */
+#define FAR_MS       60000
+#define LATE_MS      10000
+#define LARGE_ANSWER (16 * 1024 * 1024) /* more than the kernel takes off our hands */
+
+static void answer_large(struct es_request *request, void *app, void *worker)
+{
+    (void)app;
+    (void)worker;
+    struct es_buf body = ES_BUF_INIT; /* moved into the request */
+    es_buf_add_zeros(&body, LARGE_ANSWER);
+    es_respond(request, 200, "application/octet-stream", &body);
+}
+
+static void stopping_waits_for_what_was_asked_not_for_what_is_dripped(void **state)
+{
+    (void)state;
+    static const struct es_route slow_routes[] = {
+        {.method = "POST", .path = "/", .fast = who_answers},
+        {.method = "GET", .path = "/large", .handle = answer_large},
+    };
+    static const char *const begun[] = {
+        "POST / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nabc",
+        "GET /large HTTP/1.1\r\n" HOST "\r\n", /* and never reads */
+        "GET /large HTTP/1.1\r\n" HOST "\r\n", /* and reads */
+    };
+    struct peer peers[ES_ARRAY_LEN(begun)];
+    struct es_http_counts counts = {0};
+    struct es_http_config config = {
+        .listen = "127.0.0.1:0",
+        .header_timeout_ms = FAR_MS,
+        .body_timeout_ms = FAR_MS,
+        .stop_timeout_ms = FAR_MS,
+    };
+    struct es_http_server *server = start_server(&config, slow_routes, ES_ARRAY_LEN(slow_routes),
+                                                 NULL, (void *)(uintptr_t)names[0]);
+    for (size_t i = 0; i < ES_ARRAY_LEN(begun); i++) {
+        peers[i] = peer_connect(es_http_server_address(server));
+        peer_send(&peers[i], begun[i]);
+    }
+    AWAIT((es_http_server_counts(server, &counts), counts.requests >= 2));
+    struct stopping stopping = {.server = server};
+    int64_t since_us = es_clock_mono_us();
+    assert_int_equal(pthread_create(&stopping.thread, NULL, run_stop, &stopping), 0);
+    struct peer_answer taken = peer_hear_head(&peers[3]);
+    peer_take(&peers[3], LARGE_ANSWER, &taken.body);
+    answer_done(&taken);
+    assert_int_equal(pthread_join(stopping.thread, NULL), 0);
+    assert_true(es_clock_mono_us() - since_us < LATE_MS * ES_US_PER_MS);
+    assert_true(stopping.clean);
+    for (size_t i = 0; i < ES_ARRAY_LEN(begun); i++) {
+        peer_close(&peers[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(J12_5_a_restart_behind_a_kept_socket_drops_nobody),
+        cmocka_unit_test(stopping_waits_for_what_was_asked_not_for_what_is_dripped),
     };
     return cmocka_run_group_tests(tests, pass_socket, NULL);
 }
