@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define PERIOD_MS 1000
+#define PROBE_MS  800 /* connecting included: health.h promises an answer within a second */
 
 struct probe {
     struct app *app;
@@ -55,12 +56,30 @@ static bool watch(void *context)
     return false;
 }
 
+/* The probe has deadlines of its own: STATEMENT_TIMEOUT may be half a minute. Nothing but the ping
+ * is prepared, so that connecting fits into them as well. */
+static struct es_db *probe_database_connection(const struct app *app)
+{
+    static const struct es_db_statement *const statements[] = {&maintenance_ping_statement};
+    struct es_db_config config = app_db_config(app, false);
+    config.connect_timeout_ms = PROBE_MS;
+    config.statement_timeout_ms = PROBE_MS;
+    return es_db_new(&config, statements, ES_ARRAY_LEN(statements));
+}
+
+static struct es_redis *probe_redis_connection(const struct app *app)
+{
+    struct es_redis_config config = app_redis_config(app);
+    config.timeout_ms = config.timeout_ms < PROBE_MS ? config.timeout_ms : PROBE_MS;
+    return config.address != NULL ? es_redis_new(&config) : NULL;
+}
+
 struct probe *probe_start(struct app *app)
 {
     struct probe *probe = ES_NEW(struct probe);
     probe->app = app;
-    probe->db = app_db_new(app, false);
-    probe->redis = app_redis_new(app);
+    probe->db = probe_database_connection(app);
+    probe->redis = probe_redis_connection(app);
     probe->checks[0] = (struct es_health_check){"postgresql", true, probe_database, probe};
     probe->checks[1] = (struct es_health_check){"redis", false, probe_redis, probe};
     app->health = es_health_new(probe->checks, ES_ARRAY_LEN(probe->checks));

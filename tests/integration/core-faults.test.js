@@ -50,6 +50,17 @@ test('E131: PostgreSQL frozen or gone: 503 with Retry-After within 2 s, no hang,
   assert.equal((await signal(world, core, tokens[2])).status, 200);
 });
 
+test('E131: a frozen PostgreSQL is told by ready at once, however long statements may take', async (t) => {
+  const world = await createWorld(t, { proxied: ['postgres'], warnings: AWAY });
+  const core = await world.start('core', { settings: { STATEMENT_TIMEOUT: 30_000 } });
+  const isReady = async () => (await core.request('/health/ready')).status === 200;
+  await core.child.waitUntil('ready', isReady);
+  world.proxies.postgres.pause();
+  await core.child.waitUntil('not ready', async () => !(await isReady()), { timeout: 10_000 });
+  world.proxies.postgres.heal();
+  await core.child.waitUntil('ready again', isReady, { timeout: 10_000 });
+});
+
 test('a slow database is not a line in the log for each request', async (t) => {
   const world = await createWorld(t);
   const core = await world.start('core', { settings: { ...SETTINGS, STATEMENT_TIMEOUT: 20_000 } });
