@@ -15,6 +15,8 @@
 #define LONGEST_SECRET 4096
 #define OTHERS         (S_IRWXG | S_IRWXO)
 #define KEY_FILE_MODE  (S_IRUSR | S_IWUSR)
+#define ALL_MODES      (S_IRWXU | S_IRWXG | S_IRWXO)
+#define NEW_SUFFIX     ".new"
 
 /* What was read from a file: a secret until its owner wipes it. */
 struct content {
@@ -45,7 +47,7 @@ static bool check_owner(int fd, const char *path, struct es_buf *error)
     if ((facts.st_mode & OTHERS) != 0) {
         return fail(error, path, "can be used by others than its owner (chmod 600 it)");
     }
-    if (facts.st_uid != geteuid() && facts.st_uid != 0) {
+    if (facts.st_uid != geteuid() && facts.st_uid != 0 && geteuid() != 0) {
         return fail(error, path, "belongs to somebody else");
     }
     return true;
@@ -165,25 +167,72 @@ static bool flush_folder_of(const char *path)
     return fd >= 0 && fsync(fd) == 0;
 }
 
-bool es_keyfile_write(const char *path, const void *key, size_t size, struct es_buf *error)
+/* KEYS as text, one a line; wiped when released. */
+static char *format_keys(const unsigned char *keys, size_t size, size_t count)
+{
+    size_t line = 2 * size + 1;
+    char *text = es_calloc(count * line + 1, 1);
+    for (size_t i = 0; i < count; i++) {
+        (void)sodium_bin2hex(text + i * line, line, keys + i * size, size);
+        text[(i + 1) * line - 1] = '\n';
+    }
+    return text;
+}
+
+/* A new file PATH with TEXT, of OWNER (NULL: this process) and MODE, on disk. */
+static bool create_file(const char *path, const char *text, mode_t mode, const struct stat *owner)
 {
     ES_CLEANUP(es_close_p)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, KEY_FILE_MODE);
     if (fd < 0) {
-        return fail(error, path, strerror(errno));
+        return false;
     }
-    size_t length = 2 * size + 1;
-    ES_CLEANUP(es_secret_free_p) char *text = es_calloc(length + 1, 1);
-    (void)sodium_bin2hex(text, length, key, size);
-    text[length - 1] = '\n';
     /* fchmod, because a umask must not decide about a key file. */
-    if (fchmod(fd, KEY_FILE_MODE) == 0 && write_all(fd, text, length) && fsync(fd) == 0 &&
-        flush_folder_of(path)) {
+    if ((owner == NULL || fchown(fd, owner->st_uid, owner->st_gid) == 0) && fchmod(fd, mode) == 0 &&
+        write_all(fd, text, strlen(text)) && fsync(fd) == 0) {
         return true;
     }
-    (void)fail(error, path, strerror(errno));
+    int why = errno;
     (void)unlink(path);
+    errno = why;
     return false;
+}
+
+bool es_keyfile_write(const char *path, const void *key, size_t size, struct es_buf *error)
+{
+    ES_CLEANUP(es_secret_free_p) char *text = format_keys(key, size, 1);
+    if (!create_file(path, text, KEY_FILE_MODE, NULL)) {
+        return fail(error, path, strerror(errno));
+    }
+    if (!flush_folder_of(path)) {
+        (void)fail(error, path, strerror(errno));
+        (void)unlink(path);
+        return false;
+    }
+    return true;
+}
+
+bool es_keyfile_replace(const char *path, const char *like, const void *keys, size_t size,
+                        size_t count, struct es_buf *error)
+{
+    struct stat facts;
+    ES_CLEANUP(es_secret_free_p) char *text = format_keys(keys, size, count);
+    ES_CLEANUP(es_buf_done) struct es_buf name = ES_BUF_INIT;
+    es_buf_printf(&name, "%s" NEW_SUFFIX, path);
+    const char *new_path = es_buf_str(&name);
+    if (stat(like, &facts) != 0) {
+        return fail(error, like, strerror(errno));
+    }
+    (void)unlink(new_path); /* of an attempt that was cut short */
+    if (!create_file(new_path, text, facts.st_mode & ALL_MODES, &facts)) {
+        return fail(error, new_path, strerror(errno));
+    }
+    if (rename(new_path, path) != 0) {
+        (void)fail(error, path, strerror(errno));
+        (void)unlink(new_path);
+        return false;
+    }
+    return flush_folder_of(path) || fail(error, path, strerror(errno));
 }
 
 void es_secret_free(char *text)

@@ -2,8 +2,9 @@
  * Secrets live in files, one secret a file, readable by their owner only.
  *
  * A file that a group member or others could read (mode & 077), that is not a regular file, or
- * that belongs to somebody other than this process's user or root, is refused. The content is
- * hexadecimal text with an optional final newline, or free text for provider keys.
+ * that belongs to somebody other than this process's user or root, is refused. Root itself reads
+ * everybody's: an operator's commands need keys of several processes. The content is hexadecimal
+ * text with an optional final newline, or free text for provider keys.
  */
 #pragma once
 
@@ -31,6 +32,12 @@ bool es_keyfile_read_text(const char *path, char **ret_text, struct es_buf *erro
  * before it returns. */
 bool es_keyfile_write(const char *path, const void *key, size_t size,
                       struct es_buf *error) ES_MUST_CHECK;
+
+/* Put COUNT keys of SIZE bytes, one a line, into PATH in place of what it holds, with the owner,
+ * group and mode of the file LIKE. Whoever reads PATH, after a power cut too, finds either the old
+ * keys or all of the new ones; PATH.new is used on the way. */
+bool es_keyfile_replace(const char *path, const char *like, const void *keys, size_t size,
+                        size_t count, struct es_buf *error) ES_MUST_CHECK;
 
 /* Wipe and release a text secret. NULL accepted. */
 void es_secret_free(char *text);

@@ -106,17 +106,29 @@ static void E47_a_key_others_could_read_is_refused(void **state)
     assert_true(es_keyfile_read(path, key, sizeof(key), &error));
 }
 
-static void E47_a_key_that_belongs_to_somebody_else_is_refused(void **state)
+static void E47_a_key_is_for_its_owner_and_root_alone(void **state)
 {
     (void)state;
     if (geteuid() != 0) {
         skip(); /* only root can give a file away */
     }
     char hex[2 * KEY_SIZE];
+    unsigned char key[KEY_SIZE];
+    ES_CLEANUP(es_buf_done) struct es_buf error = ES_BUF_INIT;
     memset(hex, 'a', sizeof(hex));
     write_file(hex, sizeof(hex), 0600);
+    assert_int_equal(chmod(folder, 0711), 0);
     assert_int_equal(chown(path, SOMEBODY, SOMEBODY), 0);
-    expect_refusal("belongs to somebody else");
+    assert_true(es_keyfile_read(path, key, sizeof(key), &error)); /* an operator's commands */
+    assert_int_equal(seteuid(SOMEBODY), 0);
+    bool owner_reads = es_keyfile_read(path, key, sizeof(key), &error);
+    assert_int_equal(seteuid(0), 0);
+    assert_true(owner_reads);
+    assert_int_equal(seteuid(SOMEBODY - 1), 0);
+    char *why = refusal();
+    assert_int_equal(seteuid(0), 0);
+    assert_non_null(strstr(why, "Permission denied"));
+    free(why);
 }
 
 static void E47_what_is_no_file_or_no_key_is_refused_without_showing_it(void **state)
@@ -404,7 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_written_key_is_read_again_and_is_its_owners_alone),
         cmocka_unit_test(E47_a_key_others_could_read_is_refused),
-        cmocka_unit_test(E47_a_key_that_belongs_to_somebody_else_is_refused),
+        cmocka_unit_test(E47_a_key_is_for_its_owner_and_root_alone),
         cmocka_unit_test(E47_what_is_no_file_or_no_key_is_refused_without_showing_it),
         cmocka_unit_test(E47_a_file_of_several_keys_is_read_line_by_line),
         cmocka_unit_test(a_text_secret_is_read_without_its_line_end),

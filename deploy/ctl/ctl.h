@@ -88,6 +88,7 @@ enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char
 enum es_exit es_ctl_member_import(const struct es_ctl_command *self, int argc, char **argv);
 enum es_exit es_ctl_key_generate(const struct es_ctl_command *self, int argc, char **argv);
 enum es_exit es_ctl_key_public(const struct es_ctl_command *self, int argc, char **argv);
+enum es_exit es_ctl_key_rotate(const struct es_ctl_command *self, int argc, char **argv);
 enum es_exit es_ctl_key_address(const struct es_ctl_command *self, int argc, char **argv);
 enum es_exit es_ctl_token_mint(const struct es_ctl_command *self, int argc, char **argv);
 enum es_exit es_ctl_coin_add(const struct es_ctl_command *self, int argc, char **argv);

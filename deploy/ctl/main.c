@@ -21,6 +21,8 @@ static const struct es_ctl_command commands[] = {
      es_ctl_key_generate},
     {"key public", "FILE --type TYPE [--origin NAME]", "Print what is public about a key.",
      es_ctl_key_public},
+    {"key rotate", "--type token [FILE] [--previous FILE]",
+     "Replace the token key; tokens of the earlier ones stay valid.", es_ctl_key_rotate},
     {"key address", "[--file FILE] --network NETWORK", "Print the address of the chain key.",
      es_ctl_key_address},
     {"token mint", "--member-number NUMBER | --count N --out FILE",

@@ -1,14 +1,14 @@
 // eldersafectl as operators use it: members, keys, tokens, coins, events, and what there is to see.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { P2PKH, PrivateKey, Transaction } from '@bsv/sdk';
 import sodium from 'libsodium-wrappers';
 import { createWorld } from '../harness/world.js';
 import { ISSUER } from '../../deploy/local/site.js';
-import { publicKeyOf, verifierKey } from '../../deploy/local/keys.js';
+import { newKey, publicKeyOf, verifierKey } from '../../deploy/local/keys.js';
 import { signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger, untilFinal } from './support/ledger.js';
 
@@ -16,6 +16,7 @@ const OK = 0;
 const FAILED = 1;
 const USAGE = 64;
 const CONFIG = 78;
+const NOBODY = 65534;
 
 /** Runs a command that is expected to end with STATUS; yields all it printed. */
 function fails(world, argv, status, options) {
@@ -176,6 +177,45 @@ test('N13: minted tokens work within their scope, can be revoked, and are in the
   fails(world, ['token', 'mint', '--member-number', '4999'], FAILED, { settings });
   fails(world, ['token', 'mint', '--member-number', '700004001', '--scope', 'admin'], USAGE, { settings });
   fails(world, ['token', 'mint', '--member-number', '700004001', '--lifetime', '0'], USAGE, { settings });
+});
+
+test('E47, N13: the token key is rotated in one step, which can be repeated and loses no earlier key', async (t) => {
+  const world = await createWorld(t);
+  const { path: file, text: first } = world.site.keys.token;
+  const previous = path.join(path.dirname(file), 'token-previous.pub');
+  const settings = { TOKEN_PREVIOUS_KEYS_FILE: previous };
+  const rotate = ['key', 'rotate', '--type', 'token'];
+  const read = (name) => readFileSync(name, 'utf8').trim().split('\n');
+  world.addMember({ number: '700004101', email: 'rotate@example.org' });
+  const device = world.ctl(['token', 'mint', '--member-number', '700004101'], { settings: { ISSUER } }).trim();
+  world.canary('device token of the first key', device);
+  chmodSync(file, 0o400);
+  if (process.getuid() === 0) chownSync(file, NOBODY, NOBODY);
+  const facts = (name) => [statSync(name).uid, statSync(name).gid, statSync(name).mode & 0o777];
+  const before = facts(file);
+  for (const count of [1, 2]) assert.match(world.ctl(rotate, { settings }), new RegExp(`^public key +[0-9a-f]{64}\nearlier keys  ${count}\n`));
+  assert.deepEqual([facts(file), facts(previous)], [before, before]);
+  const [now] = read(file);
+  assert.equal(read(previous).length, 2);
+  assert.equal(read(previous)[0], publicKeyOf('ed25519', first));
+  const core = await world.start('core', { settings });
+  assert.equal((await signal(world, core, device)).status, 200);
+
+  // Cut short between its two steps, it is repeated.
+  const cut = `${[...read(previous), publicKeyOf('ed25519', now)].join('\n')}\n`;
+  writeFileSync(previous, cut);
+  assert.match(world.ctl(rotate, { settings }), /^earlier keys  3$/m);
+  assert.equal(readFileSync(previous, 'utf8'), cut);
+  assert.notEqual(read(file)[0], now);
+
+  const held = [read(file)[0], Array.from({ length: 63 }, () => newKey()).join('\n')];
+  writeFileSync(previous, held[1]);
+  assert.match(fails(world, rotate, FAILED, { settings }), /token-previous\.pub: holds 63 keys already/);
+  writeFileSync(previous, 'damaged');
+  fails(world, rotate, CONFIG, { settings });
+  assert.match(fails(world, rotate, USAGE), /--previous is needed/);
+  fails(world, ['key', 'rotate', '--type', 'vault'], USAGE, { settings });
+  assert.equal(read(file)[0], held[0]);
 });
 
 /** A transaction with outputs of SATOSHIS to ADDRESS each, as an independent library makes it. */
