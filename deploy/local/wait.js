@@ -11,7 +11,7 @@ export function pause(ms) {
  * Calls PROBE (it may be async) until it yields something true, and returns that. A probe that
  * throws counts as "not yet"; its last error is quoted when TIMEOUT milliseconds are over.
  */
-export async function eventually(what, probe, { timeout = 10_000, every = PAUSE_MS } = {}) {
+export async function eventually(what, probe, { timeout = 30_000, every = PAUSE_MS } = {}) {
   const end = performance.now() + timeout;
   let lastError = null;
   for (;;) {

@@ -10,7 +10,7 @@ import { leaked, readLog, sanitizerReport } from './logs.js';
 import { contentsOfRedis } from './redis.js';
 
 const FAULT_EXIT = 86;
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 8_000; // less than the 10 s after which PostgreSQL itself ends such a session
 const NEVER_ENDS = -1; // Redis' TTL of a key without one; -2: it has ended meanwhile
 
 /** Before the daemons are stopped: nobody sits in a transaction. */

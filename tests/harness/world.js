@@ -27,6 +27,9 @@ import { FaultProxy } from './proxy.js';
 import { keepFolder, sharedPostgres, sharedRedis, templateDatabase, testFolder } from './servers.js';
 
 const STOP_MS = 35_000;
+// A machine that is busy is no failure: daemons wait far longer for a server than in production, except
+// where a test is about just that and says its own deadlines.
+const PATIENT = { core: { REDIS_TIMEOUT: 5_000, STATEMENT_TIMEOUT: 10_000 } };
 // Reports go to the daemon's output, where the gate looks; a failure ends the process, with a code that no
 // program of ours ends with, so that it is never taken for a failure that a test expects.
 export const SANITIZER_ENVIRONMENT = {
@@ -97,8 +100,8 @@ export class World {
   }
 
   /**
-   * Starts a daemon and waits until it is ready. Options: settings (replace or, undefined, remove
-   * options), fault ('ledger.after_sign' or 'ledger.after_sign:2'), waitReady (default true).
+   * Starts a daemon and waits until it is ready; its deadlines are patient (PATIENT). Options: settings
+   * (replace or, undefined, remove options; a deadline removed is the product's own), fault ('ledger.after_sign' or 'ledger.after_sign:2'), waitReady (default true).
    */
   async start(process, { settings = {}, fault, waitReady = true } = {}) {
     const run = this.#launch(process, { FAULT_POINT: fault, ...settings });
@@ -247,6 +250,7 @@ export class World {
     const settings = this.site.settings(process, at, {
       ABORT_ON_BUG: 'yes',
       LOG_LEVEL: 'debug',
+      ...PATIENT[process],
       ...overrides,
     });
     const daemon = new Daemon({

@@ -7,6 +7,8 @@ import { cookieValue } from '../../harness/http.js';
 
 export const AUDIENCE = 'eldersafe-core';
 const DAY_S = 86_400;
+/** The deadlines of production, for tests that are about them; all others are patient (world.js). */
+export const PROMPT = { STATEMENT_TIMEOUT: 1_500, REDIS_TIMEOUT: 100 };
 let members = 0;
 
 /** Enters a new member as an operator does; yields { number, email, id, subject }. */
