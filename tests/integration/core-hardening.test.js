@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import test from 'node:test';
+import { pause } from '../../deploy/local/wait.js';
 import { createWorld } from '../harness/world.js';
-import { beginSignIn, forgeToken, newCrowd, newMember, signal } from './support/core.js';
+import { beginSignIn, forgeToken, newCrowd, newMember, PROMPT, signal } from './support/core.js';
+import { onceGood, withStall } from './support/load.js';
 
 const SETTINGS = { SIGNAL_QUOTA: 1000 };
 const OWN_ORIGIN = 'http://app.localhost';
@@ -60,14 +62,14 @@ test('J4.4: who knows an address but not its number cannot lock the member out o
 
 test('E59 J3.2: a refusal for haste is not kept as the answer of an Idempotency-Key', async (t) => {
   const world = await createWorld(t);
-  const core = await world.start('core', { settings: { SIGNAL_QUOTA: 1, SIGNAL_WINDOW: 2 } });
+  const core = await world.start('core', { settings: { SIGNAL_QUOTA: 1, SIGNAL_WINDOW: 15 } });
   const token = await forgeToken(world, await newMember(world));
   const keyed = (key) => signal(world, core, token, { headers: { 'idempotency-key': `"${key}"` } });
   assert.equal((await keyed('first')).status, 200);
   const hasty = await keyed('second');
   assert.equal(hasty.status, 429);
-  assert.match(hasty.headers['ratelimit-policy'], /^"signal";q=1;w=2$/);
-  await core.child.waitUntil('the same key goes through', async () => (await keyed('second')).status === 200, { timeout: 8_000 });
+  assert.match(hasty.headers['ratelimit-policy'], /^"signal";q=1;w=15$/);
+  await core.child.waitUntil('the same key goes through', async () => (await keyed('second')).status === 200, { timeout: 60_000 });
 });
 
 test('E59 E112: an Idempotency-Key is no way around the limit, and leaves no rows behind', async (t) => {
@@ -111,25 +113,32 @@ test('E115: a phone whose clock is a minute ahead signals for today, not for tom
 test('E131: with PostgreSQL frozen, whoever queues up behind others hears within 2 s as well', async (t) => {
   const warnings = [/^health\./, /^request\./, /^revocations\./, /^housekeeping\./, /^relay\./, /^database\./, /^bus\./];
   const world = await createWorld(t, { proxied: ['postgres'], warnings });
-  const core = await world.start('core', { settings: { ...SETTINGS, SIGNAL_LANES: 1 } });
+  const core = await world.start('core', { settings: { ...SETTINGS, ...PROMPT, SIGNAL_LANES: 1 } });
   const members = [];
   for (let i = 0; i < 12; i += 1) members.push(await newMember(world));
   const tokens = await Promise.all(members.map((each) => forgeToken(world, each)));
-  assert.equal((await signal(world, core, tokens[0])).status, 200);
-  world.proxies.postgres.pause();
-  const waits = tokens.map(async (token, i) => {
-    await new Promise((resolve) => setTimeout(resolve, i * 150)); // they come one after the other
-    const begun = Date.now();
-    const { status } = await signal(world, core, token);
-    return { status, ms: Date.now() - begun };
+  const accepted = () => core.child.waitUntil('signals are accepted', async () => (await signal(world, core, tokens[0])).status === 200);
+  await accepted();
+  await onceGood(async () => {
+    world.proxies.postgres.pause();
+    const { answers, slowest } = await oneAfterTheOther(tokens, (token) => signal(world, core, token));
+    assert.ok(answers.every(({ status }) => status === 503));
+    world.proxies.postgres.heal();
+    await accepted();
+    return slowest < 2_000 ? '' : `answered after ${slowest} ms`;
   });
-  for (const { status, ms } of await Promise.all(waits)) {
-    assert.equal(status, 503);
-    assert.ok(ms < 2_000, `answered after ${ms} ms`);
-  }
-  world.proxies.postgres.heal();
-  await core.child.waitUntil('signals are accepted again', async () => (await signal(world, core, tokens[1])).status === 200, { timeout: 10_000 });
 });
+
+/** Calls CALL with each of ITEMS, PERROUND of them 150 ms apart; yields answers and the longest wait for one. */
+async function oneAfterTheOther(items, call, perRound = items.length) {
+  const { value, stallMs } = await withStall(() => Promise.all(items.map(async (item, i) => {
+    await pause((i % perRound) * 150);
+    const begun = performance.now();
+    const answer = await call(item);
+    return { answer, ms: performance.now() - begun };
+  })));
+  return { answers: value.map(({ answer }) => answer), slowest: Math.max(...value.map(({ ms }) => ms)) - stallMs };
+}
 
 /** Stops PostgreSQL's own process and the backends of core in their tracks; yields how to let them go on. */
 async function freezePostgres(world) {
@@ -144,35 +153,31 @@ async function freezePostgres(world) {
 test('E131: with PostgreSQL\'s processes stopped, ordinary requests in the queue hear within 2 s as well, and the log says it once', async (t) => {
   const warnings = [/^health\./, /^revocations\./, /^housekeeping\./, /^database\./, /^bus\./];
   const world = await createWorld(t, { warnings });
-  const core = await world.start('core', { settings: { ...SETTINGS, EXECUTOR_THREADS: 4 } });
+  const core = await world.start('core', { settings: { ...SETTINGS, ...PROMPT, EXECUTOR_THREADS: 4 } });
   const tokens = await Promise.all((await newCrowd(world, 40)).map((member) => forgeToken(world, member)));
   const status = (token) => core.request('/api/member/status', { token });
-  const connected = await Promise.all(tokens.map(status)); // every thread has its connection
-  assert.ok(connected.every((each) => each.status === 200));
-  const thaw = await freezePostgres(world);
-  try {
-    const waits = tokens.map(async (token, i) => {
-      await new Promise((resolve) => setTimeout(resolve, (i % 20) * 150)); // more at once than there are threads
-      const begun = Date.now();
-      const answer = await status(token);
-      return { answer, ms: Date.now() - begun };
-    });
-    for (const { answer, ms } of await Promise.all(waits)) {
-      assert.equal(answer.status, 503);
-      assert.ok(Number(answer.headers['retry-after']) >= 1);
-      assert.ok(ms < 2_000, `answered after ${ms} ms`);
+  const answered = async () => (await Promise.all(tokens.map(status))).every((each) => each.status === 200);
+  await onceGood(async () => {
+    await core.child.waitUntil('all are answered', answered); // every thread has its connection
+    const skip = core.log().length;
+    const thaw = await freezePostgres(world);
+    let slowest;
+    try {
+      const round = await oneAfterTheOther(tokens, status, tokens.length / 2); // more at once than there are threads
+      slowest = round.slowest;
+      assert.ok(round.answers.every((each) => each.status === 503 && Number(each.headers['retry-after']) >= 1));
+      const page = await core.request(`/api/auth/verify?token=${'A'.repeat(22)}`, { headers: { accept: 'text/html' } });
+      assert.equal(page.status, 200, 'a page that needs no database');
+    } finally {
+      thaw();
     }
-    const page = await core.request(`/api/auth/verify?token=${'A'.repeat(22)}`, { headers: { accept: 'text/html' } });
-    assert.equal(page.status, 200, 'a page that needs no database');
-  } finally {
-    thaw();
-  }
-  await core.child.waitUntil('pages are answered again', async () => (await status(tokens[1])).status === 200, { timeout: 10_000 });
-  const back = await core.waitForLog('database.back');
-  assert.ok(back.refused >= 40, `${back.refused} refused`);
-  const events = core.log().map((entry) => entry.event);
-  assert.equal(events.filter((event) => event === 'database.away').length, 1);
-  assert.equal(events.filter((event) => event === 'request.failed').length, 0);
+    await core.child.waitUntil('pages are answered again', async () => (await status(tokens[1])).status === 200);
+    const back = await core.waitForLog('database.back', { skip });
+    const away = core.log().slice(skip).filter(({ event }) => event === 'database.away').length;
+    const wrong = `${away} times away, ${back.refused} refused, the slowest after ${slowest} ms`;
+    return away === 1 && back.refused >= tokens.length && slowest < 2_000 ? '' : wrong;
+  });
+  assert.equal(core.log().filter(({ event }) => event === 'request.failed').length, 0);
 });
 
 test('E59: the claim of an Idempotency-Key outlasts the longest request', async (t) => {
@@ -243,10 +248,10 @@ test('E48: a session token is good for its last second and not for the next', as
   const world = await createWorld(t);
   const core = await world.start('core', { settings: SETTINGS });
   const member = await newMember(world);
-  const issued = Math.floor(Date.now() / 1000) - DAY_MS / 1000 + 3;
+  const issued = Math.floor(Date.now() / 1000) - DAY_MS / 1000 + 15;
   const token = await forgeToken(world, member, { claims: { iat: issued, exp: issued + DAY_MS / 1000 } });
-  assert.equal((await signal(world, core, token)).status, 200, '23:59:57 after it was issued');
+  assert.equal((await signal(world, core, token)).status, 200, '23:59:45 after it was issued');
   const refused = async () => (await signal(world, core, token)).status === 401;
-  await core.child.waitUntil('its time is over', refused, { timeout: 8_000 });
+  await core.child.waitUntil('its time is over', refused, { timeout: 60_000 });
   assert.ok(Date.now() / 1000 >= issued + DAY_MS / 1000, 'not a second too early, and not kept by the cache');
 });

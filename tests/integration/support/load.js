@@ -1,6 +1,7 @@
 // Many members at once, and at a pace.
 
 import http from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pause } from '../../../deploy/local/wait.js';
 import { forgeToken, newCrowd } from './core.js';
 
@@ -41,6 +42,48 @@ export async function inWaves(items, width, call) {
   for (let i = 0; i < items.length; i += width)
     answers.push(...(await Promise.all(items.slice(i, i + width).map(call))));
   return answers;
+}
+
+const RESOLUTION_MS = 10;
+
+/**
+ * Runs WORK and yields { value, stallMs }: what it yielded, and the longest time that this process, which
+ * holds the watch (and often the proxy), stood still meanwhile. Nothing it has timed is more exact than that.
+ */
+export async function withStall(work) {
+  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delays.enable();
+  const value = await work();
+  await pause(3 * RESOLUTION_MS); // a stall at the very end is seen by the next tick
+  delays.disable();
+  return { value, stallMs: delays.max / 1e6 };
+}
+
+/** How long CALL takes, without what this process itself slept through: { answer, ms }. */
+export async function timed(call) {
+  const { value: { answer, ms }, stallMs } = await withStall(async () => {
+    const begun = performance.now();
+    const answer = await call();
+    return { answer, ms: performance.now() - begun };
+  });
+  return { answer, ms: ms - stallMs };
+}
+
+const TRIES = 3;
+
+/**
+ * For bounds on time, which a busy machine may miss once: calls ATTEMPT, which yields what was wrong ('' when
+ * nothing was), up to three times, until nothing is. Throws what was wrong each time when there always was.
+ * What may never happen, however busy the machine is, ATTEMPT itself asserts.
+ */
+export async function onceGood(attempt) {
+  const wrong = [];
+  while (wrong.length < TRIES) {
+    const found = await attempt();
+    if (!found) return;
+    wrong.push(found);
+  }
+  throw new Error(`each of ${TRIES} times: ${wrong.join('; ')}`);
 }
 
 /** Calls LOOK again and again, EVERYMS apart, until stop(), which yields what it yielded. */
