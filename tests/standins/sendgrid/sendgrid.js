@@ -9,7 +9,7 @@ const PATH = '/v3/mail/send';
 export class SendGridStandIn {
   /** Accepted mails: the request bodies, parsed. */
   mails = [];
-  /** Every request: { method, path, headers, body }. */
+  /** Every request: { method, path, headers, body, at } (at: when it came, of performance.now()). */
   requests = [];
   #key;
   #script = [];
@@ -53,6 +53,7 @@ export class SendGridStandIn {
       path: request.url,
       headers: request.headers,
       body,
+      at: performance.now(),
     });
     const planned = this.#script.shift();
     if (planned === 'drop') {
