@@ -212,11 +212,18 @@ static struct es_client_answer read_answer(CURL *curl, struct call *call)
     return answer;
 }
 
-static void note(const struct es_client *client, struct es_allowed_host *host,
-                 enum es_client_result result, long status)
+static bool is_failure(const struct es_client_request *request, enum es_client_result result,
+                       long status)
 {
-    bool failed =
-        result == ES_CLIENT_NOT_SENT || result == ES_CLIENT_UNCLEAR || status >= FIRST_SERVER_ERROR;
+    if (status == FIRST_SERVER_ERROR && request->says_no_by_500) {
+        return false;
+    }
+    return result == ES_CLIENT_NOT_SENT || result == ES_CLIENT_UNCLEAR ||
+           status >= FIRST_SERVER_ERROR;
+}
+
+static void note(const struct es_client *client, struct es_allowed_host *host, bool failed)
+{
     if (failed) {
         es_breaker_failed(&host->breaker, &client->rule, es_clock_mono_us());
     } else {
@@ -247,7 +254,7 @@ enum es_client_result es_client_call(struct es_client *client,
         *ret_answer = read_answer(client->curl, &call);
         status = ret_answer->status;
     }
-    note(client, host, result, status);
+    note(client, host, is_failure(request, result, status));
     curl_slist_free_all(call.headers);
     es_buf_done(&call.body);
     return result;

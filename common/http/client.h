@@ -42,6 +42,7 @@ struct es_client_request {
     const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
     const void *body;
     size_t body_length;
+    bool says_no_by_500; /* as JSON-RPC does: a 500 does not count as a failure of the host */
 };
 
 struct es_client_answer {

@@ -204,6 +204,15 @@ test('J2.10: above FEE_CAP nothing is signed and a warning is given; when it is 
   await untilFinal(world);
 });
 
+test('E104: a node that says "no such transaction" again and again, by HTTP 500 as it does, is not taken for broken', async (t) => {
+  const { world } = await stage(t, 'node', () => [{ fault: 'stale-status', status: 'UNKNOWN', api: 'rpc', count: 'until-cleared' }]);
+  await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");
+  const { requests } = (await world.chain.state()).requests.rpc.status ?? { requests: 0 };
+  await world.chain.wait({ for: 'requests', api: 'rpc', operation: 'status', count: requests + 20, timeoutMs: 8_000 });
+  await world.chain.clearFaults();
+  await untilFinal(world);
+});
+
 test('E106: what one provider took and the other does not know is not seen, and that is told', async (t) => {
   const { world, ledger } = await stage(t, 'whatsonchain, verified by a node',
     () => [{ fault: 'stale-status', status: 'UNKNOWN', api: 'rpc', count: 'until-cleared' }], { warnings: [/^ledger\.unverified$/] });

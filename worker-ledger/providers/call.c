@@ -26,6 +26,7 @@ enum es_client_result es_provider_call(struct es_provider *provider,
         .headers = headers,
         .body = call->body,
         .body_length = call->body_length,
+        .says_no_by_500 = provider->config.kind == ES_PROVIDER_NODE,
     };
     return es_client_call(provider->client, &request, ret_answer);
 }
