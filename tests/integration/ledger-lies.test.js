@@ -213,6 +213,28 @@ test('E104: a node that says "no such transaction" again and again, by HTTP 500 
   await untilFinal(world);
 });
 
+test('J2.11: a node without -txindex cannot tell what is mined from what it never had, so nothing is refused on its word', async (t) => {
+  const satoshis = 29 + 27; // for a transaction with change and one without: the node holds no coin of either once they are mined
+  const world = await anchoringWorld(t, { coins: 1, satoshis, warnings: [/^ledger\.(no_txindex|low_balance)$/] });
+  const ledger = await startLedger(world, { settings: { BROADCAST: 'node', COINS_READY: 1, SEAL_MAX: 1, RETRY_BASE: 10 } });
+  await world.eventuallySql('the wallet has a coin', 'SELECT count(*) = 1 FROM anchor.coins');
+  await world.chain.policy({ txindex: false });
+  await putLeaves(world, 2);
+  await untilAll(world, 'seen');
+  const [{ txid }] = await transactions(world);
+  await world.chain.mine(1);
+  await ledger.waitForLog('ledger.no_txindex');
+  await passTime(world, { seconds: 3 * 3600 });
+  await world.chain.wait({ for: 'submissions', txid, count: 2 }); // which is answered "Missing inputs"
+  await world.eventuallySql('asked again and again', 'SELECT bool_and(failures >= 6) FROM anchor.transactions');
+  assert.deepEqual((await transactions(world)).map(({ state }) => state), ['seen', 'seen']);
+  assert.equal(ledger.log().filter(({ event }) => event === 'ledger.no_txindex').length, 1, 'said once');
+  await world.chain.policy({ txindex: true });
+  await passTime(world);
+  await untilFinal(world);
+  assert.equal((await transactions(world)).length, 2);
+});
+
 test('E106: what one provider took and the other does not know is not seen, and that is told', async (t) => {
   const { world, ledger } = await stage(t, 'whatsonchain, verified by a node',
     () => [{ fault: 'stale-status', status: 'UNKNOWN', api: 'rpc', count: 'until-cleared' }], { warnings: [/^ledger\.unverified$/] });

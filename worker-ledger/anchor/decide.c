@@ -34,7 +34,7 @@ static const struct choice on_status[][ES_SIGHT_COUNT] = {
         },
     [ES_TX_SENT] =
         {
-            [ES_SIGHT_UNCLEAR] = BOTH(ES_STEP_RETRY),
+            [ES_SIGHT_UNCLEAR] = {ES_STEP_RETRY, ES_STEP_ANNOUNCE},
             [ES_SIGHT_BUSY] = BOTH(ES_STEP_RETRY),
             [ES_SIGHT_UNKNOWN] = WAIT_THEN_ANNOUNCE,
             [ES_SIGHT_TAKEN] = WAIT_THEN_ANNOUNCE,
@@ -47,7 +47,7 @@ static const struct choice on_status[][ES_SIGHT_COUNT] = {
         },
     [ES_TX_SEEN] =
         {
-            [ES_SIGHT_UNCLEAR] = BOTH(ES_STEP_RETRY),
+            [ES_SIGHT_UNCLEAR] = {ES_STEP_RETRY, ES_STEP_ANNOUNCE},
             [ES_SIGHT_BUSY] = BOTH(ES_STEP_RETRY),
             [ES_SIGHT_UNKNOWN] = BOTH(ES_STEP_ANNOUNCE), /* the network had it and dropped it */
             [ES_SIGHT_TAKEN] = WAIT_THEN_ANNOUNCE,

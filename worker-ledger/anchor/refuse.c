@@ -27,7 +27,7 @@ static bool stands(struct es_anchor_work *work, const struct es_tx_row *row, boo
         asked[count++] = providers->reader;
     }
     for (size_t i = 0; i < count; i++) {
-        opinions[i] = es_provider_status(asked[i], work->arena, &row->payload.txid).sight;
+        opinions[i] = es_anchor_ask(work, asked[i], &row->payload.txid).sight;
     }
     return es_decide_refusal_stands(opinions, count, contest_lost);
 }
@@ -39,7 +39,7 @@ static bool maker_is_known(struct es_anchor_work *work, const struct es_spent_co
         return true;
     }
     struct es_sighting sighting =
-        es_provider_status(work->providers->broadcaster, work->arena, &coin->outpoint.txid);
+        es_anchor_ask(work, work->providers->broadcaster, &coin->outpoint.txid);
     return sighting.sight == ES_SIGHT_SEEN || sighting.sight == ES_SIGHT_MINED ||
            sighting.sight == ES_SIGHT_STALE_BLOCK;
 }
@@ -153,7 +153,7 @@ enum es_db_result es_refuse_is_lost(struct es_anchor_work *work, const struct es
     size_t count = 0;
     struct es_provider *reader = work->providers->reader;
     *ret_lost = false;
-    if (es_provider_status(reader, work->arena, &row->payload.txid).sight != ES_SIGHT_UNKNOWN) {
+    if (es_anchor_ask(work, reader, &row->payload.txid).sight != ES_SIGHT_UNKNOWN) {
         return ES_DB_OK;
     }
     enum es_db_result result = es_coins_spent_by(work->db, work->arena, row->id, &coins, &count);

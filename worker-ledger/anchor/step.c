@@ -28,6 +28,18 @@ struct step {
     bool unrewarded; /* its rewards cannot be made */
 };
 
+struct es_sighting es_anchor_ask(struct es_anchor_work *work, struct es_provider *provider,
+                                 const struct es_hash *txid)
+{
+    struct es_sighting sighting = es_provider_status(provider, work->arena, txid);
+    if (strcmp(sighting.reason, ES_REASON_NO_TXINDEX) == 0 && !work->missing_index_told) {
+        work->missing_index_told = true;
+        es_log(ES_LOG_WARN, "ledger.no_txindex", es_f_text("provider", es_provider_name(provider)),
+               es_f_text("advice", "start the node with -txindex=1"));
+    }
+    return sighting;
+}
+
 void es_anchor_tell(const struct es_tx_row *row, enum es_tx_state to, const char *reason)
 {
     char txid[ES_HASH256_TEXT_SIZE];
@@ -295,7 +307,7 @@ static perform_fn *const performers[] = {
 static void ask(struct step *step, struct es_provider *provider)
 {
     step->said_by = provider;
-    step->sighting = es_provider_status(provider, step->work->arena, &step->row.payload.txid);
+    step->sighting = es_anchor_ask(step->work, provider, &step->row.payload.txid);
 }
 
 /* "Seen" needs the verifier's word as well, when there is one (E106). */
@@ -305,8 +317,7 @@ static enum es_step verify(struct step *step)
     if (verifier == NULL) {
         return ES_STEP_TO_SEEN;
     }
-    struct es_sighting sighting =
-        es_provider_status(verifier, step->work->arena, &step->row.payload.txid);
+    struct es_sighting sighting = es_anchor_ask(step->work, verifier, &step->row.payload.txid);
     enum es_step next = es_decide_verified(sighting.sight, step->overdue);
     if (next == ES_STEP_ANNOUNCE) {
         es_metric_add(metrics_of(step), ES_METRIC_VERIFY_UNKNOWN, 1);

@@ -14,6 +14,9 @@
 #define HTTP_NOT_FOUND    404
 #define HTTP_SERVER_ERROR 500
 
+/* In what a node says of a transaction it looked for without an index: it may well be mined. */
+#define NO_INDEX "-txindex"
+
 /* bitcoin-sv src/rpc/protocol.h */
 enum rpc_error {
     RPC_NOT_CONNECTED = -9,
@@ -140,7 +143,9 @@ struct es_sighting es_node_read_status(const struct es_hash *txid, long http_sta
                                       : es_sighting_of_http(http_status);
     }
     if (reply.code == RPC_NOT_FOUND) {
-        return es_sighting_make(ES_SIGHT_UNKNOWN, "unknown");
+        return strstr(reply.message, NO_INDEX) == NULL
+                   ? es_sighting_make(ES_SIGHT_UNKNOWN, "unknown")
+                   : es_sighting_make(ES_SIGHT_UNCLEAR, ES_REASON_NO_TXINDEX);
     }
     if (reply.code != 0) {
         return unclear_code(reply.code, reply.message);

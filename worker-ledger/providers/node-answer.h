@@ -17,7 +17,8 @@
 struct es_sighting es_node_read_submit(const struct es_hash *txid, long http_status,
                                        const void *body, size_t length);
 
-/* getrawtransaction, verbose. */
+/* getrawtransaction, verbose. A node without an index does not know most of what is mined: its "not
+ * found" is ES_SIGHT_UNCLEAR for ES_REASON_NO_TXINDEX. */
 struct es_sighting es_node_read_status(const struct es_hash *txid, long http_status,
                                        const void *body, size_t length);
 

@@ -36,6 +36,9 @@ enum es_refusal {
     ES_REFUSAL_OTHER,  /* everything else about the transaction itself */
 };
 
+/* UNCLEAR because the node keeps no index of transactions (-txindex). */
+#define ES_REASON_NO_TXINDEX "no_txindex"
+
 #define ES_SIGHTING_REASON_SIZE 32
 #define ES_SIGHTING_DETAIL_SIZE 161
 

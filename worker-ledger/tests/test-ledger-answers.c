@@ -337,6 +337,10 @@ static void node_submissions_by_code(void **state)
 static const struct sighting_case node_statuses[] = {
     {500, ERROR("-5", "No such mempool or blockchain transaction"), ES_SIGHT_UNKNOWN,
      ES_REFUSAL_NONE, "unknown"},
+    {500,
+     ERROR("-5", "No such mempool transaction. Use -txindex to enable blockchain transaction "
+                 "queries. Use gettransaction for wallet transactions."),
+     ES_SIGHT_UNCLEAR, ES_REFUSAL_NONE, ES_REASON_NO_TXINDEX},
     {500, ERROR("-28", "Loading"), ES_SIGHT_UNCLEAR, ES_REFUSAL_NONE, "rpc_-28"},
     {200, "{\"result\":{\"txid\":\"" OURS "\",\"vout\":[{\"value\":0.001}]},\"error\":null}",
      ES_SIGHT_SEEN, ES_REFUSAL_NONE, "seen"},

@@ -109,7 +109,7 @@ function forget({ network }, { txid }) {
   return json(200, { txid });
 }
 
-function policy({ network, limits }, { satoshisPerKb, wocRequestsPerSecond }) {
+function policy({ network, limits }, { satoshisPerKb, wocRequestsPerSecond, txindex }) {
   if (satoshisPerKb !== undefined) {
     if (!isFeeRate(satoshisPerKb)) throw new BadRequest('satoshisPerKb must be a number');
     network.setFeeRate(satoshisPerKb);
@@ -118,7 +118,15 @@ function policy({ network, limits }, { satoshisPerKb, wocRequestsPerSecond }) {
     requireInteger('wocRequestsPerSecond', wocRequestsPerSecond, 0, Number.MAX_SAFE_INTEGER);
     limits.perSecond = wocRequestsPerSecond;
   }
-  return json(200, { satoshisPerKb: network.feeRate, wocRequestsPerSecond: limits.perSecond });
+  if (txindex !== undefined) {
+    if (typeof txindex !== 'boolean') throw new BadRequest('txindex must be true or false');
+    network.txindex = txindex;
+  }
+  return json(200, {
+    satoshisPerKb: network.feeRate,
+    wocRequestsPerSecond: limits.perSecond,
+    txindex: network.txindex,
+  });
 }
 
 /** One rule, an array of rules, or { faults: [...] }; all or none are added. */

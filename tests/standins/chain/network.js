@@ -33,6 +33,7 @@ export class Network {
     this.#journal = journal;
     this.#now = now;
     this.onChange = onChange;
+    this.txindex = true;
   }
 
   get chain() {
@@ -54,6 +55,7 @@ export class Network {
   /** Begins a new chain. */
   begin(feeRate) {
     this.#state = new State();
+    this.txindex = true;
     const start = Math.floor(this.#now() / 1000) - PREMINED * BLOCK_SPACING;
     this.#change(() => {
       this.#do({ step: 'begin', tag: randomBytes(4).toString('hex') });

@@ -197,14 +197,13 @@ function submit(network, tx, { allowHighFees, dontCheckFee }, { verdict, forget,
 }
 
 /**
- * A node recognises a waiting transaction, and a mined one while any of its outputs is unspent.
+ * A node recognises a waiting transaction, and a mined one while any of its coins is unspent.
  * After that its inputs are simply missing.
  */
 function knownError(chain, tx) {
   const entry = chain.entry(tx.txid);
   if (!entry?.block) return { code: -27, message: 'Transaction already in the mempool' };
-  const anyUnspent = tx.outputs.some((_, vout) => !isSpentByBlock(chain, tx.txid, vout));
-  return anyUnspent ? { code: -26, message: '257: txn-already-known' } : { code: -25, message: 'Missing inputs' };
+  return hasCoinLeft(chain, entry) ? { code: -26, message: '257: txn-already-known' } : { code: -25, message: 'Missing inputs' };
 }
 
 function isSpentByBlock(chain, txid, vout) {
@@ -212,12 +211,20 @@ function isSpentByBlock(chain, txid, vout) {
   return spender !== undefined && chain.entry(spender).block !== null;
 }
 
-function getRawTransaction({ network: { chain }, params: [txid, verbose = false], lie }) {
+function getRawTransaction({ network: { chain, txindex }, params: [txid, verbose = false], lie }) {
   const entry = staleEntry(chain.entry(hash(txid, 'parameter 1')), lie.status);
-  if (!entry) {
-    throw new RpcError(-5, 'No such mempool or blockchain transaction. Use gettransaction for wallet transactions.');
+  if (!entry || (entry.block && !txindex && !hasCoinLeft(chain, entry))) {
+    const none = txindex
+      ? 'No such mempool or blockchain transaction'
+      : 'No such mempool transaction. Use -txindex to enable blockchain transaction queries';
+    throw new RpcError(-5, `${none}. Use gettransaction for wallet transactions.`);
   }
   return verbose ? describeTransaction(chain, entry) : entry.tx.raw.toString('hex');
+}
+
+/** Without an index a node finds a mined transaction by one of its coins only; data outputs are none. */
+function hasCoinLeft(chain, { tx }) {
+  return tx.outputs.some(({ satoshis }, vout) => satoshis > 0 && !isSpentByBlock(chain, tx.txid, vout));
 }
 
 function getTxOut({ network: { chain }, params: [txid, n, includeMempool = true] }) {

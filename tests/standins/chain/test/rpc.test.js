@@ -160,6 +160,21 @@ test('getrawtransaction, plain and verbose', async (t) => {
   assert.deepEqual([mined.blockhash, mined.blockheight, mined.confirmations, mined.hex], [hash, height, 1, tx.toHex()]);
 });
 
+test('without an index getrawtransaction finds a mined transaction only while a coin of it is left', async (t) => {
+  const chain = await startChain(t);
+  await chain.control('policy', { txindex: false });
+  const tx = await chain.freshPayment();
+  await chain.rpc('sendrawtransaction', tx.toHex());
+  await chain.control('mine', {});
+  assert.equal((await chain.rpc('getrawtransaction', tx.id('hex'))).result, tx.toHex());
+  const next = await pay([{ tx, vout: 1 }]);
+  await chain.rpc('sendrawtransaction', next.toHex());
+  await chain.control('mine', {});
+  const { error } = await chain.rpc('getrawtransaction', tx.id('hex'));
+  assert.deepEqual([error.code, /^No such mempool transaction\. Use -txindex /.test(error.message)], [-5, true]);
+  assert.equal((await chain.rpc('sendrawtransaction', tx.toHex())).error.code, -25);
+});
+
 test('amounts are decimals with exactly 8 places', async (t) => {
   const chain = await startChain(t);
   const { txid } = await chain.control('fund', { address: ADDRESS, satoshis: 100_000_010 });
