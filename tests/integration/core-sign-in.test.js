@@ -259,8 +259,8 @@ test('E48 N13: devices signal through every rotation of the key, 90 days later a
   const session = await forgeToken(world, member);
   const { json: device } = await core.request('/api/auth/device', { method: 'POST', token: session, body: { device: 'phone' } });
   const keys = ['second', 'third'].map((name) => secretFile(`${world.folder}/keys`, `${name}.key`, newKey));
-  const publicKeys = [world.site.keys.token, keys[0]].map((key) => publicKeyOf('ed25519', key.text));
-  const previous = secretFile(`${world.folder}/keys`, 'previous.pub', () => publicKeys.join('\n'));
+  const publicKeys = [world.site.keys.token, ...keys].map((key) => publicKeyOf('ed25519', key.text));
+  const previous = secretFile(`${world.folder}/keys`, 'previous.pub', () => publicKeys.join('\n')); // a rotation cut short leaves the present key here, too
   const leaked = secretFile(`${world.folder}/keys`, 'previous-without.pub', () => publicKeys[1]);
   const rotated = (settings) => world.start('core', { settings: { TOKEN_KEY_FILE: keys[1].path, TOKEN_PREVIOUS_KEYS_FILE: previous.path, SIGNAL_QUOTA: 100, ...settings } });
   for (const days of [0, 91, 5 * 365 - 1]) {
