@@ -12,6 +12,7 @@ import { sanitizerReport } from '../harness/logs.js';
 import { createWorld } from '../harness/world.js';
 import { forgeToken, newMember, signal, signIn } from './support/core.js';
 import { untilAll } from './support/ledger.js';
+import { tokensOfCrowd } from './support/load.js';
 
 const CORE = { SIGNAL_QUOTA: 1000 };
 const LEDGER = { SEAL_INTERVAL: 100, POLL_INTERVAL: 50, CONFIRMATIONS: 3 };
@@ -163,8 +164,7 @@ test('N1: any single changed byte is rejected and the broken link is named', asy
 
 test('N1 J2.2 E98: a thousand signals, a handful of transactions, and every receipt verifies', async (t) => {
   const { world, core } = await stage(t, { SEAL_INTERVAL: 1000 });
-  const people = await addMany(world, 1000);
-  const tokens = await Promise.all(people.map((each) => forgeToken(world, each)));
+  const tokens = await tokensOfCrowd(world, 1000);
   const kept = [];
   for (let i = 0; i < tokens.length; i += 50) {
     kept.push(...await Promise.all(tokens.slice(i, i + 50).map((token) => signal(world, core, token))));
@@ -180,12 +180,3 @@ test('N1 J2.2 E98: a thousand signals, a handful of transactions, and every rece
   const { rows: [{ n }] } = await world.sql.query("SELECT count(*)::int AS n FROM anchor.transactions WHERE kind = 'anchor'");
   assert.ok(n < 40, `${n} transactions`);
 });
-
-async function addMany(world, count) {
-  const lines = Array.from({ length: count }, (_, i) => `8${String(i).padStart(6, '0')},many-${i}@example.org`);
-  const file = path.join(world.folder, 'members.csv');
-  writeFileSync(file, `number,email\n${lines.join('\n')}\n`);
-  world.ctl(['member', 'import', file]);
-  const { rows } = await world.sql.query("SELECT member_id AS id, encode(public_id, 'hex') AS subject FROM core.members ORDER BY member_id DESC LIMIT $1", [count]);
-  return rows;
-}

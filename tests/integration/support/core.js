@@ -1,6 +1,8 @@
 // What members and their devices do with eldersafe-core, as verbs for the stories.
 
 import { createHash, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { SignJWT } from 'jose';
 import { ISSUER } from '../../../deploy/local/site.js';
 import { cookieValue } from '../../harness/http.js';
@@ -20,6 +22,16 @@ export async function newMember(world, { zone } = {}) {
   const { rows } = await world.sql.query(
     "SELECT member_id, encode(public_id, 'hex') AS subject FROM core.members ORDER BY member_id DESC LIMIT 1");
   return { number, email, id: rows[0].member_id, subject: rows[0].subject };
+}
+
+/** Enters COUNT new members as an operator does with a file of them: [{ number, email }]. */
+export function importMembers(world, count) {
+  const people = Array.from({ length: count }, (_, i) => ({ number: `8${members + i}`, email: `many-${members + i}@example.org` }));
+  members += count;
+  const file = path.join(world.folder, 'members.csv');
+  writeFileSync(file, `number,email\n${people.map(({ number, email }) => `${number},${email}\n`).join('')}`);
+  world.ctl(['member', 'import', file]);
+  return people;
 }
 
 /** Begins a sign-in; yields { answer, browser } (browser: the cookie the code is bound to). */
