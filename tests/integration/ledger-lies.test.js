@@ -338,6 +338,34 @@ test('J2.6: a reorganisation below a final transaction is told as what it is, an
   world.invariants = false; // what it found is what this test has done
 });
 
+test('J2.6: two blocks at one height: while the other one is on the best chain, being mined in this one is no news', async (t) => {
+  const world = await anchoringWorld(t);
+  const ledger = await startLedger(world, { settings: { STATEMENT_TIMEOUT: 60_000, RETRY_BASE: 10 } });
+  await putLeaves(world, 1);
+  await untilAll(world, 'seen');
+  const [{ id }] = await transactions(world);
+  const { height } = await world.chain.state();
+  await ledger.child.waitUntil('the ledger holds the whole chain', async () => await ledger.metric('eldersafe_ledger_tip_height') === height);
+  const wallet = await world.sql.connect();
+  try {
+    await wallet.query("SELECT pg_advisory_lock(x'656c646865616473'::bigint)"); // nobody moves the tip
+    const rival = [Buffer.alloc(32, 1), height + 1, Buffer.alloc(80, 1)];
+    await wallet.query('INSERT INTO anchor.headers (block_hash, height, header, best) VALUES ($1, $2, $3, true)', rival);
+    const asked = (await world.chain.state()).requests.arc.status.requests;
+    await world.chain.mine(1); // the block that holds it
+    await passTime(world);
+    await world.chain.wait({ for: 'requests', api: 'arc', operation: 'status', count: asked + 8 });
+    const { length } = await transitions(world, id);
+    assert.ok(length <= 4, `${length} transitions`);
+    await wallet.query('DELETE FROM anchor.headers WHERE block_hash = $1', [rival[0]]);
+  } finally {
+    await wallet.query('SELECT pg_advisory_unlock_all()');
+    wallet.release();
+  }
+  await passTime(world);
+  await untilFinal(world);
+});
+
 test('J2.6: a longer branch that shares nothing with ours but its beginning is followed in one step', async (t) => {
   const world = await anchoringWorld(t);
   const ledger = await startLedger(world, { settings: { CONFIRMATIONS: 12 } });

@@ -135,8 +135,21 @@ static enum es_db_result to_seen(struct step *step)
     return reward(step);
 }
 
+/* Of two blocks at one height the provider may know the one, and our chain hold the other. */
+static enum es_db_result is_off_best(struct step *step, const struct es_block_header *header,
+                                     bool *ret_off)
+{
+    enum es_block_place place = ES_BLOCK_NOT_HELD;
+    int64_t confirmations = 0;
+    enum es_db_result result =
+        es_headers_place(step->work->db, header->height, &header->hash, &place, &confirmations);
+    *ret_off = place == ES_BLOCK_OFF_BEST;
+    return result;
+}
+
 static enum es_db_result prove(struct step *step)
 {
+    bool off_best = false;
     struct es_tx_proof proof;
     enum es_prove_result proven =
         es_prove(step->work, &step->row, &step->sighting, step->said_by, &proof);
@@ -148,7 +161,11 @@ static enum es_db_result prove(struct step *step)
     if (proven != ES_PROVE_OK) {
         return retry(step);
     }
-    enum es_db_result result =
+    enum es_db_result result = is_off_best(step, &proof.header, &off_best);
+    if (result != ES_DB_OK || off_best) {
+        return result == ES_DB_OK ? retry(step) : result;
+    }
+    result =
         es_transactions_mined(step->work->db, step->row.id, &proof,
                               config_of(step)->poll_interval_ms, es_provider_name(step->said_by));
     if (result == ES_DB_OK) {
@@ -328,15 +345,15 @@ static enum es_step verify(struct step *step)
     return next;
 }
 
-/* Time is up: before it is announced again, another provider may know that it has come further
- * (J2.8). */
-static enum es_step ask_around(struct step *step)
+/* Time is up: before it is announced again, or shown once more to be in a block that is not on the
+ * best chain, another provider may know better (J2.8). OTHERWISE when that one does not. */
+static enum es_step ask_around(struct step *step, enum es_step otherwise)
 {
     const struct es_providers *providers = step->work->providers;
     struct es_provider *other =
         providers->verifier != NULL ? providers->verifier : providers->reader;
     if (other == providers->broadcaster) {
-        return ES_STEP_ANNOUNCE;
+        return otherwise;
     }
     struct es_sighting before = step->sighting;
     ask(step, other);
@@ -344,6 +361,7 @@ static enum es_step ask_around(struct step *step)
     if (next == ES_STEP_ANNOUNCE) {
         step->sighting = before;
         step->said_by = providers->broadcaster;
+        return otherwise;
     }
     return next;
 }
@@ -391,8 +409,8 @@ static enum es_db_result step_unmined(struct step *step)
     enum es_db_result result = ES_DB_OK;
     if (next == ES_STEP_TO_SEEN) {
         next = verify(step);
-    } else if (next == ES_STEP_ANNOUNCE && step->overdue) {
-        next = ask_around(step);
+    } else if (step->overdue && (next == ES_STEP_ANNOUNCE || next == ES_STEP_PROVE)) {
+        next = ask_around(step, next);
         result = next == ES_STEP_ANNOUNCE ? settle_contest(step, &next) : ES_DB_OK;
     }
     return result == ES_DB_OK ? performers[next](step) : result;
