@@ -2,6 +2,7 @@
 
 #include "worker-ledger/chain/block-path.h"
 #include "worker-ledger/chain/header.h"
+#include "worker-ledger/wallet/best-chain.h"
 
 #include <string.h>
 
@@ -13,7 +14,12 @@ static enum es_prove_result get_header(struct es_anchor_work *work, const struct
         ES_QUESTION_ANSWERED) {
         return ES_PROVE_NOT_YET;
     }
-    if (!es_header_has_work(header.raw, (enum es_network)work->ledger->config.network)) {
+    enum es_network network = (enum es_network)work->ledger->config.network;
+    bool allowed = false;
+    if (es_best_chain_allows(work->db, network, &header, &allowed) != ES_DB_OK) {
+        return ES_PROVE_NOT_YET;
+    }
+    if (!allowed || !es_header_has_work(header.raw, network)) {
         return ES_PROVE_WRONG;
     }
     *ret_header = header;

@@ -103,6 +103,18 @@ bool es_target_may_follow(const struct es_target *first, const struct es_target 
            target_width(first) + BITS_BEFORE_LIST + BITS_PER_WINDOW * windows;
 }
 
+bool es_header_target_allowed(const unsigned char known[ES_HEADER_SIZE],
+                              const unsigned char raw[ES_HEADER_SIZE], size_t number,
+                              enum es_network network)
+{
+    struct es_target first;
+    struct es_target later;
+    return !es_network_rules(network)->steady_target ||
+           (es_target_from_bits(es_header_parse(known).bits, &first) &&
+            es_target_from_bits(es_header_parse(raw).bits, &later) &&
+            es_target_may_follow(&first, &later, number > 0 ? number : 1));
+}
+
 static enum es_header_list_result check_one(const unsigned char *raws, size_t at,
                                             enum es_network network)
 {
@@ -118,15 +130,8 @@ static enum es_header_list_result check_one(const unsigned char *raws, size_t at
     if (!es_hash_equal(&header.previous, &previous)) {
         return ES_HEADER_LIST_LINK;
     }
-    struct es_target first;
-    struct es_target target;
-    if (es_network_rules(network)->steady_target &&
-        (!es_target_from_bits(es_header_parse(raws).bits, &first) ||
-         !es_target_from_bits(header.bits, &target) ||
-         !es_target_may_follow(&first, &target, at))) {
-        return ES_HEADER_LIST_TARGET;
-    }
-    return ES_HEADER_LIST_OK;
+    return es_header_target_allowed(raws, raw, at, network) ? ES_HEADER_LIST_OK
+                                                            : ES_HEADER_LIST_TARGET;
 }
 
 enum es_header_list_result es_header_list_check(const unsigned char *raws, size_t count,

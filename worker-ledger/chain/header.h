@@ -56,6 +56,12 @@ bool es_header_has_work(const unsigned char raw[ES_HEADER_SIZE],
 bool es_target_may_follow(const struct es_target *first, const struct es_target *later,
                           size_t number) ES_MUST_CHECK;
 
+/* The same for two headers NUMBER blocks apart (0 counts as 1), KNOWN of which is known to be true:
+ * whether RAW may be as well. Always true on a network without steady targets. */
+bool es_header_target_allowed(const unsigned char known[ES_HEADER_SIZE],
+                              const unsigned char raw[ES_HEADER_SIZE], size_t number,
+                              enum es_network network) ES_MUST_CHECK;
+
 enum es_header_list_result {
     ES_HEADER_LIST_OK,
     ES_HEADER_LIST_WORK,   /* a header without proof of work */

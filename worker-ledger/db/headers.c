@@ -29,7 +29,7 @@ const struct es_db_statement es_headers_range_statement = {
 const struct es_db_statement es_headers_at_statement = {
     .name = "headers_at",
     .params = "i",
-    .sql = "SELECT block_hash FROM anchor.headers WHERE best AND height = $1",
+    .sql = "SELECT block_hash, header FROM anchor.headers WHERE best AND height = $1",
 };
 
 const struct es_db_statement es_headers_leave_statement = {
@@ -94,12 +94,17 @@ enum es_db_result es_headers_range(struct es_db *db, struct es_header_range *ret
     return ES_DB_OK;
 }
 
-enum es_db_result es_headers_at(struct es_db *db, int64_t height, struct es_hash *ret_hash)
+enum es_db_result es_headers_at(struct es_db *db, int64_t height,
+                                struct es_block_header *ret_header)
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result = es_db_one(db, &es_headers_at_statement, &rows, height);
     if (result == ES_DB_OK) {
-        *ret_hash = hash_column(rows, "block_hash");
+        size_t length = 0;
+        const void *raw = es_db_bytea(rows, 0, "header", &length); /* 80 by the schema */
+        memcpy(ret_header->raw, raw, sizeof(ret_header->raw));
+        ret_header->hash = hash_column(rows, "block_hash");
+        ret_header->height = height;
     }
     return result;
 }

@@ -30,9 +30,9 @@ struct es_header_range {
 enum es_db_result es_headers_range(struct es_db *db,
                                    struct es_header_range *ret_range) ES_MUST_CHECK;
 
-/* Hash of the best header at HEIGHT; ES_DB_NO_ROW when none is held. */
+/* The best header at HEIGHT; ES_DB_NO_ROW when none is held. */
 enum es_db_result es_headers_at(struct es_db *db, int64_t height,
-                                struct es_hash *ret_hash) ES_MUST_CHECK;
+                                struct es_block_header *ret_header) ES_MUST_CHECK;
 
 /* Add COUNT headers that follow each other, the first at a height above FORK_HEIGHT by one. Best
  * headers above FORK_HEIGHT leave the best chain first. ES_DB_NO_ROW when the tip is not EXPECTED

@@ -7,12 +7,14 @@
 #define HEADERS_A_ROUND 20
 #define FORK_DEPTH_MAX  1000 /* blocks that a reorganisation may replace at most */
 #define FIRST_DEPTH     10   /* how far below the tip we begin */
+#define KNOWN_DEPTH     100  /* below the tip: the header that new ones are measured by */
 
 struct follower {
     struct es_db *db;
     struct es_provider *reader;
     enum es_network network;
     struct es_header_range range; /* what we held when the round began */
+    struct es_block_header known; /* of those, KNOWN_DEPTH below the tip or the lowest */
     struct es_tip tip;            /* the reader's */
     struct es_chain_news news;
 };
@@ -30,20 +32,38 @@ static bool fetch(const struct follower *follower, int64_t height,
     return true;
 }
 
+/* By the tip itself, false headers could become easier and easier from round to round. */
+static enum es_db_result load_known(struct es_db *db, const struct es_header_range *range,
+                                    struct es_block_header *ret_known)
+{
+    int64_t height = range->tip.height - KNOWN_DEPTH;
+    return es_headers_at(db, height > range->lowest_height ? height : range->lowest_height,
+                         ret_known);
+}
+
+static bool is_allowed(const struct es_block_header *known, const struct es_block_header *header,
+                       enum es_network network)
+{
+    int64_t apart = header->height - known->height;
+    return es_header_target_allowed(known->raw, header->raw, (size_t)(apart < 0 ? -apart : apart),
+                                    network);
+}
+
 static bool follows(const struct es_block_header *header, const struct es_hash *previous)
 {
     struct es_header fields = es_header_parse(header->raw);
     return es_hash_equal(&fields.previous, previous);
 }
 
-/* Up to LIMIT headers from HEIGHT on, as far as each follows the one before (the first: PREVIOUS).
- * How many. */
+/* Up to LIMIT headers from HEIGHT on, as far as each follows the one before (the first: PREVIOUS)
+ * and is not easier than the network allows. How many. */
 static size_t fetch_run(const struct follower *follower, int64_t height, struct es_hash previous,
                         struct es_block_header *headers, size_t limit)
 {
     size_t count = 0;
     while (count < limit && height <= follower->tip.height) {
-        if (!fetch(follower, height, &headers[count]) || !follows(&headers[count], &previous)) {
+        if (!fetch(follower, height, &headers[count]) || !follows(&headers[count], &previous) ||
+            !is_allowed(&follower->known, &headers[count], follower->network)) {
             break;
         }
         previous = headers[count++].hash;
@@ -79,6 +99,7 @@ static enum es_db_result begin(struct follower *follower)
     if (follower->tip.height < first || !fetch(follower, first, &headers[0])) {
         return ES_DB_OK;
     }
+    follower->known = headers[0];
     size_t count = 1 + fetch_run(follower, first + 1, headers[0].hash, &headers[1], FIRST_DEPTH);
     return extend(follower, first - 1, headers, count);
 }
@@ -88,10 +109,12 @@ static enum es_db_result begin(struct follower *follower)
 static bool shared(const struct follower *follower, int64_t height, struct es_hash *ret_ours,
                    bool *ret_asked, enum es_db_result *ret_result)
 {
+    struct es_block_header ours = {.height = height};
     struct es_block_header theirs;
-    *ret_result = es_headers_at(follower->db, height, ret_ours);
+    *ret_result = es_headers_at(follower->db, height, &ours);
     *ret_asked = *ret_result == ES_DB_OK && fetch(follower, height, &theirs);
-    return *ret_asked && es_hash_equal(ret_ours, &theirs.hash);
+    *ret_ours = ours.hash;
+    return *ret_asked && es_hash_equal(&ours.hash, &theirs.hash);
 }
 
 /* Where the reader's chain leaves ours. */
@@ -160,6 +183,10 @@ static enum es_db_result grow(struct follower *follower)
     if (follower->tip.height <= ours->height) {
         return ES_DB_OK; /* ours, a competitor that is not longer, or a reader that lags */
     }
+    enum es_db_result result = load_known(follower->db, &follower->range, &follower->known);
+    if (result != ES_DB_OK) {
+        return result;
+    }
     size_t count = fetch_run(follower, ours->height + 1, ours->hash, headers, HEADERS_A_ROUND);
     return count > 0 ? extend(follower, ours->height, headers, count) : switch_branch(follower);
 }
@@ -205,6 +232,25 @@ enum es_db_result es_best_chain_follow(struct es_db *db, struct es_provider *rea
     }
     if (result == ES_DB_OK) {
         *ret_news = follower.news;
+    }
+    return result;
+}
+
+enum es_db_result es_best_chain_allows(struct es_db *db, enum es_network network,
+                                       const struct es_block_header *header, bool *ret_allowed)
+{
+    struct es_header_range range;
+    struct es_block_header known;
+    *ret_allowed = !es_network_rules(network)->steady_target;
+    if (*ret_allowed) {
+        return ES_DB_OK;
+    }
+    enum es_db_result result = es_headers_range(db, &range);
+    if (result == ES_DB_OK) {
+        result = range.held ? load_known(db, &range, &known) : ES_DB_NO_ROW;
+    }
+    if (result == ES_DB_OK) {
+        *ret_allowed = is_allowed(&known, header, network);
     }
     return result;
 }

@@ -1,11 +1,12 @@
 /*
  * Following the best chain by its headers: what is mined counts its confirmations on them.
  *
- * Headers are taken one by one upward from the highest we hold, each checked for proof of work and
- * for naming the one before. A reorganisation shows as a header that does not fit: then the last
- * common one is looked for downward, and the new branch is taken over once it is longer than ours
- * (first seen wins until then, as nodes have it). The chain we hold has no gaps and begins where it
- * was first needed; it is extended downward when a transaction was mined further back.
+ * Headers are taken one by one upward from the highest we hold, each checked for proof of work, for
+ * naming the one before, and for being about as hard to make as those we hold. A reorganisation
+ * shows as a header that does not fit: then the last common one is looked for downward, and the new
+ * branch is taken over once it is longer than ours (first seen wins until then, as nodes have it).
+ * The chain we hold has no gaps and begins where it was first needed; it is extended downward when
+ * a transaction was mined further back.
  */
 #pragma once
 
@@ -29,3 +30,9 @@ struct es_chain_news {
 enum es_db_result es_best_chain_follow(struct es_db *db, struct es_provider *reader,
                                        enum es_network network,
                                        struct es_chain_news *ret_news) ES_MUST_CHECK;
+
+/* Whether HEADER, wherever it comes from, is about as hard to make as those we hold (always so on a
+ * network without steady targets). ES_DB_NO_ROW while we hold none. */
+enum es_db_result es_best_chain_allows(struct es_db *db, enum es_network network,
+                                       const struct es_block_header *header,
+                                       bool *ret_allowed) ES_MUST_CHECK;
