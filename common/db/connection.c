@@ -172,7 +172,8 @@ static bool send_settings(const struct es_db *db)
     static const char sql[] =
         "SELECT set_config('statement_timeout', $1, false),"
         " set_config('idle_in_transaction_session_timeout', $2, false),"
-        " set_config('plan_cache_mode', $3, false), set_config('timezone', 'UTC', false),"
+        " set_config('plan_cache_mode', $3, false), set_config('enable_seqscan', $4, false),"
+        " set_config('timezone', 'UTC', false),"
         " set_config('search_path', 'pg_catalog', false)";
     char timeout[MILLISECONDS_TEXT_SIZE];
     char idle_timeout[MILLISECONDS_TEXT_SIZE];
@@ -185,7 +186,8 @@ static bool send_settings(const struct es_db *db)
     (void)snprintf(idle_timeout, sizeof(idle_timeout), "%" PRId64,
                    db->config.idle_in_transaction_timeout_ms);
     const char *plans = db->config.generic_plans ? "force_generic_plan" : "auto";
-    const char *const values[] = {timeout, idle_timeout, plans};
+    const char *whole_tables = db->config.generic_plans ? "off" : "on";
+    const char *const values[] = {timeout, idle_timeout, plans, whole_tables};
     return PQsendQueryParams(db->conn, sql, ES_ARRAY_LEN(values), NULL, values, NULL, NULL, 1);
 }
 

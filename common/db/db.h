@@ -74,7 +74,9 @@ struct es_db_config {
      * the connection lives on. 0: none. */
     int64_t statement_timeout_ms;
     int64_t idle_in_transaction_timeout_ms; /* 0: none */
-    bool generic_plans;                     /* plan_cache_mode = force_generic_plan */
+    /* For statements that only look rows up: each is planned once, by its indexes, even where a
+     * table is empty at that moment and reading all of it would seem cheaper. */
+    bool generic_plans;
 };
 
 struct es_db;

@@ -27,6 +27,7 @@ static const struct es_db_statement settings = {
     .params = "",
     .sql = "SELECT current_setting('timezone') AS zone, current_setting('search_path') AS path,"
            " current_setting('plan_cache_mode') AS plans,"
+           " current_setting('enable_seqscan') AS whole_tables,"
            " current_setting('statement_timeout') AS statement_timeout,"
            " current_setting('idle_in_transaction_session_timeout') AS idle_timeout"};
 
@@ -258,6 +259,7 @@ static void every_connection_is_set_up_the_same_way(void **state)
     assert_string_equal(es_db_text(rows, 0, "zone"), "UTC");
     assert_string_equal(es_db_text(rows, 0, "path"), "pg_catalog");
     assert_string_equal(es_db_text(rows, 0, "plans"), "force_generic_plan");
+    assert_string_equal(es_db_text(rows, 0, "whole_tables"), "off");
     assert_string_equal(es_db_text(rows, 0, "statement_timeout"), "900ms"); /* 9/10 of ours */
     assert_string_equal(es_db_text(rows, 0, "idle_timeout"), "200ms");
     db = es_db_free(db);

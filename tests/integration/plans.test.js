@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createWorld } from '../harness/world.js';
-import { forgeToken, newCrowd, signal } from './support/core.js';
+import { forgeToken, newCrowd, newMember, signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger } from './support/ledger.js';
 import { askForLetter, createNotifyWorld, messageIs, newAddressee } from './support/notify.js';
 import { explain, indexesOf, logPlans, scannedWhole, sortsOf } from './support/server-log.js';
@@ -107,6 +107,18 @@ test('E91: the audit of a member in a time is found by an index among 600,000 en
   assert.ok(all.pages <= 20 * (DAYS + 1), `${all.pages} pages`);
   assert.deepEqual(sortsOf(newest), []);
   assert.ok(newest.pages <= 20, `${newest.pages} pages`);
+});
+
+test('E90: a plan that the lanes made while their tables were empty goes by the indexes all the same', async (t) => {
+  const world = await createWorld(t);
+  const token = await forgeToken(world, await newMember(world));
+  await world.sql.query('VACUUM ANALYZE'); // PostgreSQL knows for certain that there are no signals and no keys
+  const server = await logPlans(world, 'eldersafe_core');
+  const core = await world.start('core', { settings: { SIGNAL_QUOTA: 1000 } });
+  for (let i = 0; i < 2; i += 1) assert.equal((await signal(world, core, token)).status, 200); // the second time its day has its signal
+  for (const query of [/^WITH input AS MATERIALIZED/, /^SELECT s\.member_id, s\.signal_day/, /^SELECT member_id, reward_account/]) {
+    for (const plan of await server.plansOf(query)) assert.deepEqual(scannedWhole(plan), [], plan.text);
+  }
 });
 
 /** The day in DAYS days, as the history's URL has it. */
