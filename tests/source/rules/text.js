@@ -5,7 +5,8 @@ import { matchesOf, problem } from './problem.js';
 const MAX_LINES = 600;
 // The lock file is npm's; the others are data that somebody else wrote.
 const NOT_OURS = /(^|\/)(package-lock\.json|LICENSE)$|\/vectors?\//;
-const LEFTOVER = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`, 'g');
+// In quotes it is the type of a statement's parameters.
+const LEFTOVER = new RegExp(`(?<!")\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`, 'g');
 // Folders of somebody's own machine. /root and /home stand in unit files and scripts for good reasons
 // (ProtectHome, HOME), but a path into one of them does not.
 const OWN_MACHINE = /(?<![\w.$}~-])\/(home|root|Users|work|workspace|mnt|media)\/[\w.-]+/g;

@@ -168,7 +168,7 @@ const SAMPLES = [
     'no-leftovers',
     { 'a.c': `int x;\n/* ${word('TO', 'DO')}: more */\n` },
     ['a.c:2'],
-    { 'a.c': 'int todolist;\n' },
+    { 'a.c': `int todolist;\nconst char *params = "${word('X', 'XX')}";\n` },
   ],
   [
     'no-own-machine-paths',
