@@ -42,9 +42,11 @@ async function fillCore(world, members) {
   await world.sql.query(
     `INSERT INTO anchor.transactions (kind, checkpoint_id, txid, raw, fee, state, block_hash, block_height, block_header, bump)
      SELECT 'anchor', checkpoint_id, root, '\\x00'::bytea, 1, 'final', root, 1, decode(repeat('00', 80), 'hex'), '\\x00'::bytea FROM anchor.checkpoints`);
+  await world.sql.query('ALTER TABLE core.audit_log DISABLE TRIGGER anchor_audit');
   await world.sql.query(
-    `INSERT INTO core.audit_log (member_id, event_type, actor, request_id, created_at)
-     SELECT member_id, 'login', 'test', gen_random_uuid(), now() - make_interval(days => day)
+    `INSERT INTO core.audit_log (member_id, event_type, actor, request_id, created_at, leaf_id, salt, event)
+     SELECT member_id, 'login', 'test', gen_random_uuid(), now() - make_interval(days => day),
+       nextval('anchor.leaf_ids'), decode(repeat('00', 16), 'hex'), '{}'
      FROM generate_series(1, $2) AS day, unnest($1::bigint[]) AS member_id`, [ids, DAYS]);
   await world.sql.query(
     `INSERT INTO core.idempotency (caller, key_hash, fingerprint, state, status, content_type, body, expires_at, lease_until)
