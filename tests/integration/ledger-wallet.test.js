@@ -136,6 +136,20 @@ test('what no coin can pay for lets the others go first, and is signed once mone
   await untilFinal(world);
 });
 
+test('J2.8: funding that a reorganisation took away is set aside, and another coin pays', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1 });
+  const { txid } = await world.chain.fund(world.address, 1_000);
+  await startLedger(world, { settings: { BROADCAST: 'whatsonchain', COINS_READY: 1 } });
+  await world.eventuallySql('the wallet has both coins', 'SELECT count(*) = 2 FROM anchor.coins');
+  await world.chain.reorg({ depth: 1, mode: 'drop', txids: [txid] });
+  await putLeaves(world, 3);
+  await untilFinal(world);
+  const [refused, paid, ...more] = await transactions(world);
+  assert.deepEqual([refused.state, paid.state, more.length], ['rejected', 'final', 0]);
+  const { rows } = await world.sql.query('SELECT usable, spent_by FROM anchor.coins WHERE satoshis = 1000');
+  assert.deepEqual(rows, [{ usable: false, spent_by: null }]);
+});
+
 test('J2.8: a chain of our own unmined transactions is no longer than COIN_DEPTH', async (t) => {
   const world = await anchoringWorld(t, { coins: 1, warnings: [/^ledger\.no_coins$/] });
   const ledger = await startLedger(world, { settings: { COIN_DEPTH: 3, COINS_READY: 1, SEAL_MAX: 1 } });

@@ -55,8 +55,17 @@ static bool a_maker_is_lost(struct es_anchor_work *work, const struct es_spent_c
     return false;
 }
 
-/* Whether somebody else has the coin. The reader knows, at least of coins in blocks; about younger
- * ones, and without its word, the kind of the refusal tells. */
+/* Whether the transaction from outside that made COIN is gone: a reorganisation may have taken it
+ * away, and the reader calls a coin that it does not know not spent. */
+static bool is_vanished(struct es_anchor_work *work, const struct es_spent_coin *coin)
+{
+    return !coin->made_by_us &&
+           es_anchor_ask(work, work->providers->reader, &coin->outpoint.txid).sight ==
+               ES_SIGHT_UNKNOWN;
+}
+
+/* Whether the coin is spent by somebody else, or there is none any more. The reader knows, at least
+ * of coins in blocks; about younger ones, and without its word, the kind of the refusal tells. */
 static bool is_bad(struct es_anchor_work *work, const struct es_spent_coin *coin,
                    enum es_refusal refusal)
 {
@@ -68,10 +77,11 @@ static bool is_bad(struct es_anchor_work *work, const struct es_spent_coin *coin
     if (!coin->settled && !suspected) {
         return false;
     }
-    return es_provider_spent(work->providers->reader, &coin->outpoint, &spent) ==
-                   ES_QUESTION_ANSWERED
-               ? spent
-               : suspected;
+    if (es_provider_spent(work->providers->reader, &coin->outpoint, &spent) !=
+        ES_QUESTION_ANSWERED) {
+        return suspected;
+    }
+    return spent || (suspected && is_vanished(work, coin));
 }
 
 static void learn_fee(struct es_anchor_work *work, const struct es_tx_row *row)
