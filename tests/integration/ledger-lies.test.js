@@ -161,6 +161,25 @@ test('E102 E119: attempts are spaced 1, 2, 4 … times the first pause, and each
   await untilFinal(world);
 });
 
+test('E102: in an outage failures only grow, whether the provider was asked or its circuit was open', async (t) => {
+  const { world } = await stage(t, 'arc', () => [{ fault: 'status5xx', api: 'arc', count: 'until-cleared' }], { settings: { SEAL_MAX: 1, RETRY_BASE: 60_000 } });
+  await world.sql.query(`
+    CREATE TABLE public.falls_for_test (transaction_id bigint);
+    CREATE FUNCTION public.watch_for_test() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+      'BEGIN IF NEW.failures < OLD.failures THEN INSERT INTO public.falls_for_test VALUES (NEW.transaction_id); END IF; RETURN NEW; END';
+    CREATE TRIGGER watch_for_test BEFORE UPDATE ON anchor.transactions FOR EACH ROW EXECUTE FUNCTION public.watch_for_test()`);
+  await world.eventuallySql('they fail', "SELECT count(*) FILTER (WHERE failures >= 1) = 3 FROM anchor.transactions WHERE kind = 'anchor'");
+  for (let round = 0; round < 6; round++) {
+    await passTime(world);
+    await world.eventuallySql('each was looked at', "SELECT bool_and(next_at > clock_timestamp()) FROM anchor.transactions WHERE kind = 'anchor'");
+  }
+  const { rows: [{ falls }] } = await world.sql.query('SELECT count(*)::int AS falls FROM public.falls_for_test');
+  assert.equal(falls, 0);
+  await world.sql.query('DROP TRIGGER watch_for_test ON anchor.transactions; DROP FUNCTION public.watch_for_test; DROP TABLE public.falls_for_test');
+  await world.chain.clearFaults();
+  await untilFinal(world, { timeout: 60_000 });
+});
+
 test('E104: WhatsOnChain says 429: busy is no refusal', async (t) => {
   const { world, ledger } = await stage(t, 'whatsonchain', () => [{ fault: 'reject', code: 429, message: 'Too Many Requests', api: 'woc' }]);
   await untilFinal(world);

@@ -64,14 +64,15 @@ static struct es_metrics *metrics_of(const struct step *step)
 static enum es_db_result wait(struct step *step)
 {
     int64_t pause_ms = es_decide_pause_ms(step->row.in_state_ms, config_of(step)->poll_interval_ms);
-    return es_transactions_again(step->work->db, step->row.id, step->row.state, pause_ms, false);
+    return es_transactions_again(step->work->db, step->row.id, step->row.state, pause_ms,
+                                 ES_TX_WELL);
 }
 
 /* Something was just done about it: see soon what came of that. */
 static enum es_db_result look_soon(struct step *step)
 {
     return es_transactions_again(step->work->db, step->row.id, step->row.state,
-                                 config_of(step)->poll_interval_ms, false);
+                                 config_of(step)->poll_interval_ms, ES_TX_WELL);
 }
 
 static enum es_db_result retry(struct step *step)
@@ -82,8 +83,9 @@ static enum es_db_result retry(struct step *step)
         pause_ms = step->sighting.retry_after_ms < RETRY_CAP_MS ? step->sighting.retry_after_ms
                                                                 : RETRY_CAP_MS;
     }
-    bool tried = strcmp(step->sighting.reason, "circuit_open") != 0;
-    return es_transactions_again(step->work->db, step->row.id, step->row.state, pause_ms, tried);
+    bool asked = strcmp(step->sighting.reason, "circuit_open") != 0;
+    return es_transactions_again(step->work->db, step->row.id, step->row.state, pause_ms,
+                                 asked ? ES_TX_FAILED : ES_TX_UNTRIED);
 }
 
 static enum es_db_result revive(struct step *step)

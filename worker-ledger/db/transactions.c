@@ -70,10 +70,11 @@ const struct es_db_statement es_transactions_mined_statement = {
 
 const struct es_db_statement es_transactions_again_statement = {
     .name = "transactions_again",
-    .params = "itib",
+    .params = "itit",
     .sql = "UPDATE anchor.transactions"
            " SET next_at = clock_timestamp() + $3 * interval '1 millisecond',"
-           "  failures = CASE WHEN $4 THEN failures + 1 ELSE 0 END"
+           "  failures = CASE $4 WHEN 'failed' THEN failures + 1 WHEN 'untried' THEN failures"
+           "   ELSE 0 END"
            " WHERE transaction_id = $1 AND state = $2 RETURNING transaction_id",
 };
 
@@ -202,10 +203,15 @@ enum es_db_result es_transactions_mined(struct es_db *db, int64_t id,
 }
 
 enum es_db_result es_transactions_again(struct es_db *db, int64_t id, enum es_tx_state state,
-                                        int64_t delay_ms, bool failed)
+                                        int64_t delay_ms, enum es_tx_try tried)
 {
+    static const char *const names[] = {
+        [ES_TX_WELL] = "well",
+        [ES_TX_FAILED] = "failed",
+        [ES_TX_UNTRIED] = "untried",
+    };
     return es_db_one(db, &es_transactions_again_statement, NULL, id, es_tx_state_name(state),
-                     delay_ms, (int)failed);
+                     delay_ms, names[tried]);
 }
 
 enum es_db_result es_transactions_sending(struct es_db *db, int64_t id, enum es_tx_state state)

@@ -76,10 +76,16 @@ enum es_db_result es_transactions_mined(struct es_db *db, int64_t id,
                                         const struct es_tx_proof *proof, int64_t delay_ms,
                                         const char *reason) ES_MUST_CHECK;
 
-/* Stay in STATE and be due again after DELAY_MS; FAILED counts one failure more, else they are
- * forgotten. */
+/* What a look at a transaction came to, for its count of failures. */
+enum es_tx_try {
+    ES_TX_WELL,    /* they are forgotten */
+    ES_TX_FAILED,  /* one more */
+    ES_TX_UNTRIED, /* nobody was asked: as before */
+};
+
+/* Stay in STATE and be due again after DELAY_MS. */
 enum es_db_result es_transactions_again(struct es_db *db, int64_t id, enum es_tx_state state,
-                                        int64_t delay_ms, bool failed) ES_MUST_CHECK;
+                                        int64_t delay_ms, enum es_tx_try tried) ES_MUST_CHECK;
 
 /* The bytes are about to be sent: written before, so that a crash cannot hide it. */
 enum es_db_result es_transactions_sending(struct es_db *db, int64_t id,
