@@ -402,6 +402,23 @@ test('J2.6: a longer branch that shares nothing with ours but its beginning is f
   await untilFinal(world, { blocks: 12 });
 });
 
+for (const depth of [1, 4]) {
+  test(`J2.6: three requests a second are enough to follow a reorganisation of ${depth}, with 200 headers held`, async (t) => {
+    const world = await anchoringWorld(t);
+    const ledger = await startLedger(world, { settings: { POLL_INTERVAL: 1_100 } }); // a whole window of the limit
+    const holds = (height, options) => ledger.child.waitUntil(`the ledger holds block ${height}`, async () => await ledger.metric('eldersafe_ledger_tip_height') === height, options);
+    await holds((await world.chain.state()).height);
+    await world.chain.mine(200);
+    await holds((await world.chain.state()).height);
+    await world.chain.policy({ wocRequestsPerSecond: 3 });
+    await world.chain.reorg({ depth, mode: 'return' });
+    const { height, tip } = await world.chain.state();
+    await holds(height, { timeout: 30_000 });
+    const { rows: [best] } = await world.sql.query("SELECT encode(block_hash, 'hex') AS hash FROM anchor.headers WHERE best ORDER BY height DESC LIMIT 1");
+    assert.equal(Buffer.from(best.hash, 'hex').reverse().toString('hex'), tip);
+  });
+}
+
 test('J2.11: the change of a transaction that was mined after everybody had refused it comes back', async (t) => {
   const world = await anchoringWorld(t, { coins: 1, warnings: [/^ledger\.(contested|no_coins|low_balance)$/] });
   await startLedger(world, { settings: { COINS_READY: 1 } });

@@ -80,7 +80,9 @@ static int64_t follow(enum es_network network)
 {
     struct es_provider reader = {.ops = &reader_ops};
     struct es_chain_news news;
-    assert_int_equal(es_best_chain_follow(db, &reader, network, &news), ES_DB_OK);
+    struct es_best_chain *chain = es_best_chain_new(network);
+    assert_int_equal(es_best_chain_follow(chain, db, &reader, &news), ES_DB_OK);
+    es_best_chain_free(chain);
     return news.tip_height;
 }
 

@@ -23,6 +23,7 @@ struct es_wallet {
     struct es_db *db;
     struct es_providers *providers;
     struct es_arena *arena;
+    struct es_best_chain *chain;
     int64_t policy_due; /* rounds until we ask again */
     int64_t coins_due;
     bool coins_listed; /* our coins were asked for and written at least once, or cannot be */
@@ -52,8 +53,7 @@ static enum es_db_result follow_chain(struct es_wallet *wallet, bool *ret_more)
     struct es_chain_news news;
     struct es_metrics *metrics = wallet->ledger->metrics;
     enum es_db_result result =
-        es_best_chain_follow(wallet->db, wallet->providers->reader,
-                             (enum es_network)wallet->ledger->config.network, &news);
+        es_best_chain_follow(wallet->chain, wallet->db, wallet->providers->reader, &news);
     if (result != ES_DB_OK) {
         return result;
     }
@@ -252,6 +252,7 @@ struct es_wallet *es_wallet_start(struct es_ledger *ledger, struct es_buf *error
     wallet->db = es_ledger_db_new(ledger);
     wallet->providers = providers;
     wallet->arena = es_arena_new(0);
+    wallet->chain = es_best_chain_new((enum es_network)ledger->config.network);
     es_ledger_start_thread(ledger, ES_OUTAGE_WALLET, ledger->config.poll_interval_ms, tick, wallet);
     return wallet;
 }
@@ -260,6 +261,7 @@ struct es_wallet *es_wallet_stop(struct es_wallet *wallet)
 {
     if (wallet != NULL) {
         es_ledger_stop_thread(wallet->ledger, ES_OUTAGE_WALLET);
+        es_best_chain_free(wallet->chain);
         es_arena_free(wallet->arena);
         es_providers_free(wallet->providers);
         es_db_free(wallet->db);
