@@ -62,12 +62,18 @@ GRANT SELECT, INSERT, DELETE,
 
 -- --- eldersafe-ledger: the log and its way onto the chain ---------------------------------------
 GRANT USAGE ON SCHEMA anchor, pay, bus TO eldersafe_ledger;
-GRANT SELECT, INSERT, DELETE ON anchor.leaves TO eldersafe_ledger;
+GRANT SELECT, DELETE ON anchor.leaves TO eldersafe_ledger;
 GRANT SELECT, INSERT ON anchor.entries, anchor.checkpoints, anchor.transitions TO eldersafe_ledger;
-GRANT SELECT, INSERT, UPDATE ON anchor.log, anchor.tiles, anchor.transactions, anchor.coins,
-    anchor.broadcast_failures TO eldersafe_ledger;
+GRANT SELECT, INSERT, UPDATE (size, sealed_at) ON anchor.log TO eldersafe_ledger;
+GRANT SELECT, INSERT, UPDATE (hashes) ON anchor.tiles TO eldersafe_ledger;
+-- What a transaction is and what a coin is worth never changes; what became of them does.
+GRANT SELECT, INSERT, UPDATE (state, state_since, next_at, sends, sent_at, failures, block_hash,
+                              block_height, block_header, bump) ON anchor.transactions
+    TO eldersafe_ledger;
+GRANT SELECT, INSERT, UPDATE (spent_by, usable) ON anchor.coins TO eldersafe_ledger;
+GRANT SELECT, INSERT, UPDATE (count, last_at) ON anchor.broadcast_failures TO eldersafe_ledger;
 GRANT SELECT, INSERT, UPDATE (best) ON anchor.headers TO eldersafe_ledger;
-GRANT SELECT, INSERT, UPDATE, DELETE ON anchor.unanchored TO eldersafe_ledger;
+GRANT SELECT, INSERT, UPDATE (next_at, failures), DELETE ON anchor.unanchored TO eldersafe_ledger;
 GRANT SELECT ON anchor.rewarded TO eldersafe_ledger;
 GRANT EXECUTE ON FUNCTION anchor.queue_age(), pay.post_rewards(bigint) TO eldersafe_ledger;
 GRANT SELECT (event_id), INSERT ON bus.outbox TO eldersafe_ledger;

@@ -27,6 +27,10 @@ const FORBIDDEN = {
     'SELECT * FROM core.signals', 'SELECT * FROM core.members', 'SELECT * FROM core.liveness', 'SELECT * FROM core.sessions',
     'SELECT * FROM core.audit', 'SELECT * FROM vault.contacts', 'UPDATE anchor.checkpoints SET size = 1', 'DELETE FROM anchor.entries',
     'UPDATE anchor.entries SET leaf_index = 1', 'UPDATE pay.accounts SET balance = 1', 'INSERT INTO pay.transfers (transfer_key, kind, debit_account, credit_account, amount, currency) VALUES (\'x\', \'reward\', 1, 2, 1, \'SAT\')',
+    'INSERT INTO anchor.leaves (leaf_id, hash) VALUES (1, sha256(\'x\'))', 'UPDATE anchor.transactions SET raw = raw', 'UPDATE anchor.transactions SET txid = txid',
+    'UPDATE anchor.transactions SET checkpoint_id = checkpoint_id', 'UPDATE anchor.coins SET satoshis = satoshis', 'UPDATE anchor.coins SET made_by = made_by',
+    'UPDATE anchor.log SET origin = origin', 'UPDATE anchor.tiles SET level = level', 'UPDATE anchor.unanchored SET checkpoint_id = checkpoint_id',
+    'UPDATE anchor.broadcast_failures SET provider = provider',
   ],
   eldersafe_core: [
     'UPDATE anchor.checkpoints SET size = 1', 'DELETE FROM anchor.checkpoints', 'INSERT INTO anchor.entries VALUES (0, 0, \'\\x\')',
