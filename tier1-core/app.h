@@ -17,6 +17,8 @@
 #include "common/redis/redis.h"
 #include "tier1-core/config.h"
 
+#include <stdatomic.h>
+
 struct es_endpoint;
 struct es_relay;
 struct housekeeping;
@@ -45,6 +47,7 @@ struct app {
     struct probe *probe;
     struct outage *outage;
     struct es_log_pace slow_lines;
+    atomic_int receipts_with_headers; /* being made or on their way out */
 
     /* threads */
     struct lanes *lanes;

@@ -63,13 +63,17 @@ test('a slow database is not a line in the log for each request', async (t) => {
   const core = await world.start('core', { settings: { ...SETTINGS, STATEMENT_TIMEOUT: 20_000 } });
   const tokens = await Promise.all((await newCrowd(world, 40)).map((each) => forgeToken(world, each)));
   const lock = await world.sql.connect();
-  await lock.query('BEGIN');
-  await lock.query('LOCK TABLE core.signals');
-  const answers = Promise.all(tokens.map((token) => signal(world, core, token)));
-  await world.eventuallySql('signals wait', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'core.signals'::regclass AND NOT granted)");
-  await lock.query('SELECT pg_sleep(0.6)');
-  await lock.query('ROLLBACK');
-  lock.release();
+  let answers;
+  try {
+    await lock.query('BEGIN');
+    await lock.query('LOCK TABLE core.signals');
+    answers = Promise.all(tokens.map((token) => signal(world, core, token)));
+    await world.eventuallySql('signals wait', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'core.signals'::regclass AND NOT granted)");
+    await lock.query('SELECT pg_sleep(0.6)');
+  } finally {
+    await lock.query('ROLLBACK');
+    lock.release();
+  }
   assert.deepEqual([...new Set((await answers).map(({ status }) => status))], [200]);
   const lines = await core.child.waitUntil('a line', () => {
     const slow = core.log().filter(({ event }) => event === 'request.slow');

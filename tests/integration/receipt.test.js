@@ -14,13 +14,16 @@ import { forgeToken, newMember, signal, signIn } from './support/core.js';
 import { untilAll } from './support/ledger.js';
 import { tokensOfCrowd } from './support/load.js';
 
+const HEADERS_MAX = 2016; // of one receipt
+const WITH_HEADERS_AT_ONCE = 16;
 const CORE = { SIGNAL_QUOTA: 1000 };
 const LEDGER = { SEAL_INTERVAL: 100, POLL_INTERVAL: 50, CONFIRMATIONS: 3 };
 
-async function stage(t, ledger = {}) {
+async function stage(t, ledger = {}, { settings = {}, height = 0 } = {}) {
   const world = await createWorld(t, { chain: true });
   await fundLedger(world);
-  const core = await world.start('core', { settings: CORE });
+  if (height > 0) await world.chain.mine(height);
+  const core = await world.start('core', { settings: { ...CORE, ...settings } });
   await world.start('notify');
   await world.start('ledger', { settings: { ...LEDGER, ...ledger } });
   return { world, core };
@@ -142,6 +145,37 @@ test('N1: a receipt with headers checks out against a pinned block, and a strang
   const stranger = verify(world, text, { key: verifierKey('log.eldersafe.test/local', newKey()) });
   assert.equal(stranger.status, 1);
   assert.match(stranger.output, /checkpoint/i);
+});
+
+test('a receipt carries two weeks of headers at most, and few such receipts are made at once', async (t) => {
+  const { world, core } = await stage(t, {}, { settings: { EXECUTOR_THREADS: WITH_HEADERS_AT_ONCE + 2 }, height: HEADERS_MAX });
+  const token = await forgeToken(world, await newMember(world));
+  const { json: kept } = await signal(world, core, token);
+  await untilStatus(core, token, kept.signal_id, 'seen');
+  await world.chain.mine(1);
+  const { json: { block } } = await untilStatus(core, token, kept.signal_id, 'mined');
+  const ask = (from) => core.request(`/api/signals/${kept.signal_id}/receipt?headers_from=${from}`, { token });
+  const tooFar = await ask(block.height - HEADERS_MAX);
+  assert.deepEqual([tooFar.status, tooFar.json.error], [422, 'invalid_request']);
+  assert.match(tooFar.json.detail, /2016/);
+  assert.equal((await ask(block.height - HEADERS_MAX + 1)).status, 200);
+
+  const lock = await world.sql.connect();
+  let asked;
+  try {
+    await lock.query('BEGIN');
+    await lock.query('LOCK TABLE anchor.headers');
+    asked = Array.from({ length: WITH_HEADERS_AT_ONCE }, () => ask(block.height));
+    await world.eventuallySql('all wait', `SELECT count(*) = ${WITH_HEADERS_AT_ONCE} FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'eldersafe-core' AND wait_event_type = 'Lock'`);
+    const refused = await ask(block.height);
+    assert.deepEqual([refused.status, refused.json.error], [503, 'overloaded']);
+  } finally {
+    await lock.query('ROLLBACK');
+    lock.release();
+  }
+  assert.deepEqual([...new Set((await Promise.all(asked)).map(({ status }) => status))], [200]);
+  assert.equal((await ask(block.height)).status, 200, 'their places are free again');
 });
 
 test('N1: any single changed byte is rejected and the broken link is named', async (t) => {

@@ -18,7 +18,7 @@ enum es_db_result receipts_tiles(struct es_db *db, uint64_t index, uint64_t size
                                  struct es_arena *arena,
                                  struct es_tile_store *ret_store) ES_MUST_CHECK;
 
-#define RECEIPT_HEADERS_MAX 20000 /* most headers that one receipt carries: 1.6 MB */
+#define RECEIPT_HEADERS_MAX 2016 /* most headers that one receipt carries: two weeks, 160 KB */
 
 /* Headers from height FROM to the block BLOCK_HASH, ascending, 80 bytes each, in ARENA; *RET_COUNT
  * is 0 when the chain we hold does not reach back that far, or they were more than

@@ -104,7 +104,7 @@ const struct caller *caller_find(struct es_request *request, struct app *app)
     return caller;
 }
 
-const struct caller *caller_of(const struct es_request *request)
+struct caller *caller_of(const struct es_request *request)
 {
     return es_request_context(request);
 }

@@ -23,6 +23,7 @@ struct caller {
     struct es_claims claims;
     unsigned char token_hash[TOKEN_HASH_SIZE];
     char actor[8 + 2 * TOKEN_HASH_SIZE]; /* "member:" and the hash in hex */
+    bool wants_headers; /* counted in app->receipts_with_headers until the request is over */
 };
 
 /* The caller of REQUEST, in its arena and set as its context; NULL after answering 401 (no token,
@@ -30,7 +31,7 @@ struct caller {
 const struct caller *caller_find(struct es_request *request, struct app *app) ES_MUST_CHECK;
 
 /* The same, once found. */
-const struct caller *caller_of(const struct es_request *request);
+struct caller *caller_of(const struct es_request *request);
 
 /* True when a browser sent this write from our own pages, or it is no browser. Browsers say Origin
  * with every POST, today's Sec-Fetch-Site as well; whatever they say must be us. A page without

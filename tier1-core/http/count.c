@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
+#include "tier1-core/http/caller.h"
 #include "tier1-core/http/hooks.h"
 #include "tier1-core/metrics.h"
 #include "tier1-core/outage.h"
@@ -30,12 +31,16 @@ void count_request(const struct es_request *request, void *app_)
     unsigned status = es_response_status(request);
     const struct es_route *route = es_request_route(request);
     int64_t took_us = es_request_age_us(request);
+    const struct caller *caller = caller_of(request);
     bool signal = route != NULL && route->rate == RATE_SIGNAL;
     if (status >= 200 && status < 600) {
         es_metric_add(app->metrics, class_metrics[status / 100 - 2], 1);
     }
     es_metric_observe(app->metrics, signal ? METRIC_SIGNAL_SECONDS : METRIC_REQUEST_SECONDS,
                       (double)took_us / (double)ES_US_PER_S);
+    if (caller != NULL && caller->wants_headers) {
+        atomic_fetch_sub(&app->receipts_with_headers, 1);
+    }
     int64_t unsaid = 0;
     if (is_told(app, status, took_us, &unsaid)) {
         es_log(ES_LOG_INFO, status >= FIRST_FAILURE ? "request.failed" : "request.slow",

@@ -1,7 +1,8 @@
 /*
  * GET /api/signals/{id}/receipt?headers_from=HEIGHT: the receipt of one signal, `pending` from the
  * first second and complete once its checkpoint is in a block. With headers_from it carries the
- * block headers from that height on, so that it can be checked against a pinned block.
+ * block headers from that height on, so that it can be checked against a pinned block; 422 when
+ * they would be more than RECEIPT_HEADERS_MAX.
  */
 #include "common/base/text.h"
 #include "common/http/problem.h"
@@ -17,6 +18,8 @@
 
 #include <string.h>
 
+#define WITH_HEADERS_MAX 16
+
 /* The height asked for in *RET_FROM, -1 when none was; false after answering. */
 static bool read_headers_from(struct es_request *request, int64_t *ret_from)
 {
@@ -31,6 +34,34 @@ static bool read_headers_from(struct es_request *request, int64_t *ret_from)
         return false;
     }
     return true;
+}
+
+/* A receipt with headers is half a megabyte until its reader has taken it: few are made at once.
+ * The place is given back by count_request(). False after answering. */
+static bool take_place(struct es_request *request, struct app *app)
+{
+    caller_of(request)->wants_headers = true;
+    if (atomic_fetch_add(&app->receipts_with_headers, 1) >= WITH_HEADERS_MAX) {
+        es_respond_problem(request, ES_PROBLEM_OVERLOADED, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* Whether the headers asked for are few enough for one receipt; false after answering. */
+static bool check_reach(struct es_request *request, const struct es_receipt *receipt,
+                        int64_t headers_from)
+{
+    if (receipt->status < ES_RECEIPT_MINED || headers_from < 0 ||
+        (int64_t)receipt->block.height - headers_from < RECEIPT_HEADERS_MAX) {
+        return true;
+    }
+    es_respond_problem(request, ES_PROBLEM_INVALID_REQUEST,
+                       es_arena_printf(es_request_arena(request),
+                                       "a receipt carries at most %d headers: pin a block closer to"
+                                       " the receipt's own",
+                                       RECEIPT_HEADERS_MAX));
+    return false;
 }
 
 /* Event and salt; false after answering. */
@@ -81,29 +112,38 @@ static enum es_db_result add_proofs(struct es_request *request, struct worker *w
     return ES_DB_OK;
 }
 
+static void answer(struct es_request *request, const struct worker *worker,
+                   enum es_db_result result, const struct es_receipt *receipt)
+{
+    struct es_buf body = ES_BUF_INIT; /* moved into the request */
+    if (result != ES_DB_OK) {
+        respond_unavailable(request, worker);
+    } else if (es_bug_on(!es_receipt_write(receipt, &body), "a receipt cannot be written")) {
+        es_respond_problem(request, ES_PROBLEM_INTERNAL, NULL);
+    } else {
+        es_respond_json(request, 200, &body);
+    }
+}
+
 void get_signals_id_receipt(struct es_request *request, void *app, void *worker_)
 {
-    (void)app;
     struct worker *worker = worker_;
     struct es_receipt receipt = {0};
     int64_t signal_id = 0;
     int64_t headers_from = -1;
     uint64_t size = 0;
     if (!read_headers_from(request, &headers_from) ||
+        (headers_from >= 0 && !take_place(request, app)) ||
         !read_signal(request, worker, &signal_id, &receipt)) {
         return;
     }
     enum es_db_result result =
         receipts_read(worker->db, signal_id, es_request_arena(request), &receipt, &size);
     if (result == ES_DB_OK) {
+        if (!check_reach(request, &receipt, headers_from)) {
+            return;
+        }
         result = add_proofs(request, worker, size, headers_from, &receipt);
     }
-    struct es_buf body = ES_BUF_INIT;
-    if (result != ES_DB_OK) {
-        respond_unavailable(request, worker);
-    } else if (es_bug_on(!es_receipt_write(&receipt, &body), "a receipt cannot be written")) {
-        es_respond_problem(request, ES_PROBLEM_INTERNAL, NULL);
-    } else {
-        es_respond_json(request, 200, &body);
-    }
+    answer(request, worker, result, &receipt);
 }
