@@ -42,6 +42,7 @@ struct es_consumer {
     struct es_stream_batch batch;
     struct es_link redis_link;
     struct es_link database_link;
+    struct es_link *rights; /* one a topic: may its handler do what it has to? */
     struct es_due survey;
     struct es_due catch_up;
     struct es_due claim;
@@ -76,7 +77,8 @@ struct take {
     struct es_consumer *consumer;
     int64_t event_id;
     bool wanted;
-    struct es_buf reason; /* the handler's */
+    struct es_link *rights; /* of the topic whose handler was called, or NULL */
+    struct es_buf reason;   /* the handler's */
 };
 
 /* Whether the next event is still ours to begin. */
@@ -85,14 +87,20 @@ static bool goes_on(const struct es_consumer *consumer)
     return !atomic_load(&consumer->stopping);
 }
 
-static es_event_handler *handler_of(const struct es_consumer *consumer, const char *topic)
+/* Index of TOPIC, or the number of topics when it is none of ours. */
+static size_t topic_index(const struct es_consumer *consumer, const char *topic)
 {
-    for (size_t i = 0; i < consumer->config.topic_count; i++) {
-        if (strcmp(consumer->config.topics[i].topic, topic) == 0) {
-            return consumer->config.topics[i].handler;
-        }
+    size_t i = 0;
+    while (i < consumer->config.topic_count &&
+           strcmp(consumer->config.topics[i].topic, topic) != 0) {
+        i++;
     }
-    return NULL;
+    return i;
+}
+
+static bool is_ours(const struct es_consumer *consumer, const char *topic)
+{
+    return topic_index(consumer, topic) < consumer->config.topic_count;
 }
 
 static bool is_events_fault(enum es_db_result result)
@@ -101,8 +109,8 @@ static bool is_events_fault(enum es_db_result result)
     case ES_DB_OK:
     case ES_DB_RETRY:
     case ES_DB_UNAVAILABLE:
+    case ES_DB_DENIED:
         return false;
-    case ES_DB_DENIED: /* ours, in truth: parked with that word, for an operator to see */
     case ES_DB_NO_ROW:
     case ES_DB_UNIQUE:
     case ES_DB_CHECK:
@@ -121,6 +129,7 @@ static enum es_db_result take_event(struct es_db *db, void *context)
     es_buf_clear(&take->reason);
     enum es_db_result result = es_inbox_take(db, &consumer->inbox, take->event_id, &rows);
     take->wanted = result == ES_DB_OK;
+    take->rights = NULL;
     if (result != ES_DB_OK) {
         return result == ES_DB_NO_ROW ? ES_DB_OK : result;
     }
@@ -129,8 +138,10 @@ static enum es_db_result take_event(struct es_db *db, void *context)
         .topic = es_db_text(rows, 0, "topic"),
         .payload = es_db_text(rows, 0, "payload"),
     };
-    es_event_handler *handler = handler_of(consumer, event.topic);
-    return handler(db, &event, consumer->config.context, &take->reason);
+    size_t topic = topic_index(consumer, event.topic); /* one of ours, or it were not taken */
+    take->rights = &consumer->rights[topic];
+    return consumer->config.topics[topic].handler(db, &event, consumer->config.context,
+                                                  &take->reason);
 }
 
 static enum outcome note_failure(struct es_consumer *consumer, int64_t event_id, const char *reason,
@@ -149,6 +160,19 @@ static enum outcome note_failure(struct es_consumer *consumer, int64_t event_id,
     return SETTLED;
 }
 
+/* Our role lacks a right that the handler needs: the event waits until an operator has granted it.
+ */
+static enum outcome leave_denied(struct es_consumer *consumer, const struct take *take,
+                                 bool counted)
+{
+    (void)es_link_note(take->rights, false, consumer->config.group, es_db_error(consumer->db));
+    if (counted &&
+        !database_did(consumer, es_inbox_uncount(consumer->db, &consumer->inbox, take->event_id))) {
+        return NO_DATABASE;
+    }
+    return UNSETTLED;
+}
+
 static enum outcome conclude(struct es_consumer *consumer, struct take *take,
                              enum es_db_result result, bool counted)
 {
@@ -159,10 +183,14 @@ static enum outcome conclude(struct es_consumer *consumer, struct take *take,
         }
         return note_failure(consumer, take->event_id, es_buf_str(&take->reason), counted);
     }
+    if (result == ES_DB_DENIED && take->rights != NULL) {
+        return leave_denied(consumer, take, counted);
+    }
     if (!database_did(consumer, result)) {
         return NO_DATABASE;
     }
     if (take->wanted) {
+        (void)es_link_note(take->rights, true, consumer->config.group, NULL);
         atomic_fetch_add(&consumer->taken, 1);
         if (consumer->config.committed != NULL) {
             consumer->config.committed(consumer->config.context);
@@ -222,7 +250,7 @@ static void handle_batch(struct es_consumer *consumer, bool claimed)
     for (size_t i = 0; i < consumer->batch.count && outcome != NO_DATABASE && goes_on(consumer);
          i++) {
         const struct es_stream_entry *entry = &consumer->batch.entries[i];
-        bool ours = entry->event_id != 0 && handler_of(consumer, entry->topic) != NULL;
+        bool ours = entry->event_id != 0 && is_ours(consumer, entry->topic);
         outcome = SETTLED;
         if (ours) {
             outcome = claimed ? handle_with_care(consumer, entry->event_id)
@@ -356,8 +384,10 @@ static void join_group(struct es_consumer *consumer)
 {
     const struct es_consumer_config *config = &consumer->config;
     consumer->topics = es_calloc(config->topic_count, sizeof(*consumer->topics));
+    consumer->rights = es_calloc(config->topic_count, sizeof(*consumer->rights));
     for (size_t i = 0; i < config->topic_count; i++) {
         consumer->topics[i] = config->topics[i].topic;
+        consumer->rights[i] = (struct es_link){.lost = "bus.denied", .back = "bus.allowed"};
     }
     consumer->inbox = (struct es_inbox){
         .group = config->group,
@@ -406,6 +436,7 @@ struct es_consumer *es_consumer_stop(struct es_consumer *consumer)
         consumer->db = es_db_free(consumer->db);
         free(consumer->statements);
         free(consumer->topics);
+        free(consumer->rights);
         free(consumer);
     }
     return NULL;

@@ -15,8 +15,8 @@
  *
  * Tables: bus.outbox (read), bus.inbox, bus.failures, bus.consumers. Redis: eldersafe:bus.
  * Unlike other library code the consumer logs: it is a worker, and nobody else sees what it meets
- * (bus.redis_lost, bus.redis_back, bus.database_lost, bus.database_back, bus.event_failed,
- * bus.event_parked).
+ * (bus.redis_lost, bus.redis_back, bus.database_lost, bus.database_back, bus.denied, bus.allowed,
+ * bus.event_failed, bus.event_parked).
  */
 #pragma once
 

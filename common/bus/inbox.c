@@ -116,7 +116,24 @@ enum es_db_result es_inbox_fail(struct es_db *db, const struct es_inbox *inbox, 
     return result;
 }
 
+/* The row stays for its pause, with one failure at least as the table wants it; where one is enough
+ * to be parked, it goes. */
+static const struct es_db_statement uncount_statement = {
+    .name = "bus_uncount_try",
+    .sql = "WITH gone AS (DELETE FROM bus.failures WHERE consumer = $1 AND event_id = $2"
+           "  AND parked_at IS NULL AND $3 = 1)"
+           " UPDATE bus.failures SET failures = greatest(failures - 1, 1), last_error = 'denied'"
+           " WHERE consumer = $1 AND event_id = $2 AND parked_at IS NULL AND $3 > 1",
+    .params = "tin",
+};
+
+enum es_db_result es_inbox_uncount(struct es_db *db, const struct es_inbox *inbox, int64_t event_id)
+{
+    return es_db_run(db, &uncount_statement, NULL, inbox->group, event_id, inbox->failures_to_park);
+}
+
 const struct es_db_statement *const es_inbox_statements[] = {
-    &survey_statement, &waiting_statement, &take_statement, &begin_statement, &fail_statement,
+    &survey_statement, &waiting_statement, &take_statement,
+    &begin_statement,  &fail_statement,    &uncount_statement,
 };
 const size_t es_inbox_statement_count = ES_ARRAY_LEN(es_inbox_statements);

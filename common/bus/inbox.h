@@ -63,3 +63,8 @@ enum es_db_result es_inbox_begin_try(struct es_db *db, const struct es_inbox *in
  * es_inbox_begin_try() has counted it. *RET_PARKED: it was one too many. */
 enum es_db_result es_inbox_fail(struct es_db *db, const struct es_inbox *inbox, int64_t event_id,
                                 const char *error, bool counted, bool *ret_parked) ES_MUST_CHECK;
+
+/* The try that es_inbox_begin_try() counted came to nothing, and not through the event: it is made
+ * again after its pause and brings the event no nearer to being parked. */
+enum es_db_result es_inbox_uncount(struct es_db *db, const struct es_inbox *inbox,
+                                   int64_t event_id) ES_MUST_CHECK;
