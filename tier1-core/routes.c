@@ -35,7 +35,7 @@ const struct es_route core_routes[] = {
     {"DELETE", "/api/auth/sessions/{id}",    delete_auth_sessions_id, NULL, ACCESS_SESSION, RATE_SESSIONS, 0, 0},
     {"POST",   "/api/auth/device",           post_auth_device,        NULL, ACCESS_SESSION, RATE_SESSIONS, 0, 0},
 
-    {"POST",   "/api/signal",                post_signal, post_signal_fast, ACCESS_SIGNAL,  RATE_SIGNAL,   0, ES_ROUTE_IDEMPOTENCY_KEY},
+    {"POST",   "/api/signal",                NULL, post_signal,             ACCESS_SIGNAL,  RATE_SIGNAL,   0, ES_ROUTE_IDEMPOTENCY_KEY},
     {"GET",    "/api/signals",               get_signals,             NULL, ACCESS_SESSION, RATE_HISTORY,  0, 0},
     {"GET",    "/api/signals/{id}/receipt",  get_signals_id_receipt,  NULL, ACCESS_SESSION, RATE_HISTORY,  0, 0},
     {"GET",    "/api/member/status",         get_member_status,       NULL, ACCESS_SIGNAL,  RATE_STATUS,   0, 0},

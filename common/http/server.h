@@ -8,7 +8,8 @@
  *     plain blocking code with its own worker (database and Redis connections). Queue full: 503
  *     with Retry-After. A request older than its time limit is answered 503 instead of being run.
  *   - fast routes: calls route->fast on the event thread itself, which answers at once or suspends
- *     the request and has somebody else (a group-commit lane) hand it back later.
+ *     the request and has somebody else (a group-commit lane) hand it back later. Sign-in,
+ *     limits and the Idempotency-Key are the handler's affair then.
  *
  * Every answer carries X-Request-Id, the security headers of DESIGN section 4, Cache-Control:
  * no-store unless the handler sets another, and no Server. Errors are application/problem+json
@@ -161,6 +162,15 @@ bool es_request_read(struct es_request *request, const struct es_json_member *me
 /* One pointer for the tier's own per-request state (who is calling). */
 void es_request_set_context(struct es_request *request, void *context);
 void *es_request_context(const struct es_request *request);
+
+/* Fast routes: the Idempotency-Key of REQUEST in its arena, *RET_KEY NULL when it has none, and
+ * with it the fingerprint by which a repeat is known as one. False after answering 400: it is
+ * malformed. */
+bool es_request_idempotency_key(struct es_request *request, const char **ret_key,
+                                unsigned char ret_fingerprint[32]) ES_MUST_CHECK;
+/* Answer as STATE says; with ES_IDEMPOTENCY_REPLAY the kept answer is in REQUEST and gets its mark.
+ */
+void es_respond_idempotency(struct es_request *request, enum es_idempotency_state state);
 
 /* Fast routes: take the request off the event loop; from now on exactly one other thread owns it
  * and must hand it back once: answered, by es_request_resume(), or, when its own time is dearer

@@ -32,15 +32,10 @@ static void run_claimed(struct es_request *request, const struct es_http_server 
     }
 }
 
-static void run_once(struct es_request *request, const struct es_http_server *server,
-                     const char *key, void *worker)
+void es_respond_idempotency(struct es_request *request, enum es_idempotency_state state)
 {
-    unsigned char mark[ES_IDEMPOTENCY_MARK_LEN];
-    es_idempotency_fingerprint(request->method, request->target.path, request->body,
-                               request->body_length, mark);
-    switch (server->hooks.idempotency_begin(request, key, mark, server->app, worker)) {
+    switch (state) {
     case ES_IDEMPOTENCY_NEW:
-        run_claimed(request, server, key, worker);
         break;
     case ES_IDEMPOTENCY_RUNNING:
         es_respond_problem(request, ES_PROBLEM_CONFLICT, "Send it again a little later.");
@@ -57,6 +52,44 @@ static void run_once(struct es_request *request, const struct es_http_server *se
     }
 }
 
+bool es_request_idempotency_key(struct es_request *request, const char **ret_key,
+                                unsigned char ret_mark[ES_IDEMPOTENCY_MARK_LEN])
+{
+    const char *header = request->headers.known[ES_HEADER_IDEMPOTENCY_KEY];
+    *ret_key = header == NULL ? NULL : es_idempotency_key_parse(request->arena, header);
+    if (header == NULL) {
+        return true;
+    }
+    if (*ret_key == NULL) {
+        es_respond_problem(request, ES_PROBLEM_BAD_REQUEST,
+                           "The Idempotency-Key is not 1 to 255 visible characters.");
+        return false;
+    }
+    es_idempotency_fingerprint(request->method, request->target.path, request->body,
+                               request->body_length, ret_mark);
+    return true;
+}
+
+static void run_keyed(struct es_request *request, const struct es_http_server *server, void *worker)
+{
+    const char *key = NULL;
+    unsigned char mark[ES_IDEMPOTENCY_MARK_LEN];
+    if (!es_request_idempotency_key(request, &key, mark)) {
+        return;
+    }
+    if (key == NULL) {
+        call_handler(request, server, worker);
+        return;
+    }
+    enum es_idempotency_state state =
+        server->hooks.idempotency_begin(request, key, mark, server->app, worker);
+    if (state == ES_IDEMPOTENCY_NEW) {
+        run_claimed(request, server, key, worker);
+    } else {
+        es_respond_idempotency(request, state);
+    }
+}
+
 static void serve(struct es_request *request, const struct es_http_server *server, void *worker)
 {
     const struct es_http_hooks *hooks = &server->hooks;
@@ -68,15 +101,9 @@ static void serve(struct es_request *request, const struct es_http_server *serve
     if (hooks->admit != NULL && !hooks->admit(request, request->route, server->app, worker)) {
         return;
     }
-    const char *header = request->headers.known[ES_HEADER_IDEMPOTENCY_KEY];
-    bool keyed = header != NULL && (request->route->flags & ES_ROUTE_IDEMPOTENCY_KEY) != 0 &&
-                 hooks->idempotency_begin != NULL;
-    const char *key = keyed ? es_idempotency_key_parse(request->arena, header) : NULL;
-    if (keyed && key == NULL) {
-        es_respond_problem(request, ES_PROBLEM_BAD_REQUEST,
-                           "The Idempotency-Key is not 1 to 255 visible characters.");
-    } else if (keyed) {
-        run_once(request, server, key, worker);
+    if ((request->route->flags & ES_ROUTE_IDEMPOTENCY_KEY) != 0 &&
+        hooks->idempotency_begin != NULL) {
+        run_keyed(request, server, worker);
     } else {
         call_handler(request, server, worker);
     }

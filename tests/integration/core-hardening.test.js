@@ -180,17 +180,6 @@ test('E131: with PostgreSQL\'s processes stopped, ordinary requests in the queue
   assert.equal(core.log().filter(({ event }) => event === 'request.failed').length, 0);
 });
 
-test('E59: the claim of an Idempotency-Key outlasts the longest request', async (t) => {
-  const world = await createWorld(t);
-  const limitMs = 120_000;
-  const core = await world.start('core', { settings: { ...SETTINGS, REQUEST_TIMEOUT: limitMs } });
-  const token = await forgeToken(world, await newMember(world));
-  assert.equal((await signal(world, core, token, { headers: { 'idempotency-key': '"long"' } })).status, 200);
-  const { rows: [{ lease }] } = await world.sql.query(
-    "SELECT extract(epoch FROM lease_until - (expires_at - interval '1 day'))::float AS lease FROM core.idempotency");
-  assert.ok(lease > limitMs / 1000, `${lease} s`);
-});
-
 test('what has ended is removed to the last row in one round, however much it is', async (t) => {
   const world = await createWorld(t);
   await world.sql.query(

@@ -266,7 +266,7 @@ test('J3.2 J3.3: the same Idempotency-Key gets the first answer again, another b
   const other = await signal(world, core, token, { headers, body: { channel: 'phone' } });
   assert.equal(other.status, 422);
   assert.equal(other.json.error, 'idempotency_key_reused');
-  await world.sql.query("UPDATE core.idempotency SET state = 'running', status = NULL, content_type = NULL, body = NULL");
+  await world.sql.query("UPDATE core.idempotency SET state = 'running', status = NULL, content_type = NULL, body = NULL, lease_until = now() + interval '1 minute'");
   const running = await signal(world, core, token, { headers });
   assert.equal(running.status, 409);
 });

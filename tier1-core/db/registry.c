@@ -32,6 +32,8 @@ const struct es_db_statement *const core_statements[] = {
     &idempotency_find_statement,
     &idempotency_finish_statement,
     &idempotency_release_statement,
+    &idempotency_known_statement,
+    &idempotency_keep_statement,
     &maintenance_partitions_statement,
     &maintenance_prune_core_statement,
     &maintenance_prune_bus_statement,

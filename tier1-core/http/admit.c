@@ -3,7 +3,6 @@
 #include "tier1-core/app.h"
 #include "tier1-core/http/caller.h"
 #include "tier1-core/http/hooks.h"
-#include "tier1-core/lanes/lanes.h"
 #include "tier1-core/outage.h"
 #include "tier1-core/routes.h"
 
@@ -47,10 +46,7 @@ bool admit(struct es_request *request, const struct es_route *route, void *app_,
     if (route->rate == RATE_NONE) {
         return true;
     }
-    /* A signal with an Idempotency-Key comes this way: were it left to its lane, a refusal would be
-     * kept as the key's answer, and replays would not count. */
-    const struct es_rate *rate =
-        route->rate == RATE_SIGNAL ? lanes_rate(app->lanes) : &core_rates[route->rate];
+    const struct es_rate *rate = &core_rates[route->rate];
     const struct caller *caller = caller_of(request);
     /* Keys are text, so that an operator can read them in Redis. */
     const char *key = caller != NULL ? es_arena_printf(es_request_arena(request), "%" PRId64,

@@ -15,8 +15,7 @@ es_handler post_auth_logout;
 es_handler get_auth_sessions;
 es_handler delete_auth_sessions_id;
 es_handler post_auth_device;
-es_handler post_signal_fast; /* event thread: hands over to a lane */
-es_handler post_signal;      /* executor thread: the same, waiting (Idempotency-Key) */
+es_handler post_signal; /* event thread: hands over to a lane */
 es_handler get_signals;
 es_handler get_signals_id_receipt;
 es_handler get_member_status;

@@ -1,4 +1,5 @@
 /* Idempotency-Key: the tier's store behind the server's protocol. */
+#include "tier1-core/http/idempotent.h"
 #include "common/base/clock.h"
 #include "common/observe/log.h"
 #include "tier1-core/app.h"
@@ -19,11 +20,23 @@ static int64_t lease_s(const struct app *app)
     return app->config.request_timeout_ms / ES_MS_PER_S + LEASE_MARGIN_S;
 }
 
+void idempotent_key_hash(const char *key, unsigned char ret_hash[IDEMPOTENCY_HASH_SIZE])
+{
+    crypto_hash_sha256(ret_hash, (const unsigned char *)key, strlen(key));
+}
+
+void idempotent_respond(struct es_request *request, const struct idempotency_answer *answer)
+{
+    struct es_buf body = ES_BUF_INIT;
+    es_buf_add(&body, answer->body, answer->length);
+    es_respond(request, (unsigned)answer->status, answer->content_type, &body);
+}
+
 /* The caller's part of the key: the token, or the client's address where there is none, so that
  * one client cannot read another's answers by guessing keys. */
 static void make_key(const struct es_request *request, const char *text,
                      unsigned char caller_bytes[IDEMPOTENCY_CALLER_SIZE],
-                     unsigned char key_hash[32])
+                     unsigned char key_hash[IDEMPOTENCY_HASH_SIZE])
 {
     const struct caller *caller = caller_of(request);
     if (caller != NULL) {
@@ -33,7 +46,7 @@ static void make_key(const struct es_request *request, const char *text,
         crypto_generichash(caller_bytes, IDEMPOTENCY_CALLER_SIZE, (const unsigned char *)client,
                            strlen(client), NULL, 0);
     }
-    crypto_hash_sha256(key_hash, (const unsigned char *)text, strlen(text));
+    idempotent_key_hash(text, key_hash);
 }
 
 enum es_idempotency_state begin_idempotent(struct es_request *request, const char *key,
@@ -49,7 +62,7 @@ enum es_idempotency_state begin_idempotent(struct es_request *request, const cha
     };
     struct worker *worker = worker_;
     unsigned char caller[IDEMPOTENCY_CALLER_SIZE];
-    unsigned char key_hash[32];
+    unsigned char key_hash[IDEMPOTENCY_HASH_SIZE];
     enum idempotency_found found = IDEMPOTENCY_BUSY;
     struct idempotency_answer answer = {0};
     make_key(request, key, caller, key_hash);
@@ -60,9 +73,7 @@ enum es_idempotency_state begin_idempotent(struct es_request *request, const cha
         return ES_IDEMPOTENCY_UNAVAILABLE;
     }
     if (found == IDEMPOTENCY_DONE) {
-        struct es_buf body = ES_BUF_INIT;
-        es_buf_add(&body, answer.body, answer.length);
-        es_respond(request, (unsigned)answer.status, answer.content_type, &body);
+        idempotent_respond(request, &answer);
     }
     return states[found];
 }
@@ -76,7 +87,7 @@ void finish_idempotent(struct es_request *request, const char *key, bool complet
         return; /* the client has waited for one deadline already; the key's lease ends by itself */
     }
     unsigned char caller[IDEMPOTENCY_CALLER_SIZE];
-    unsigned char key_hash[32];
+    unsigned char key_hash[IDEMPOTENCY_HASH_SIZE];
     make_key(request, key, caller, key_hash);
     struct idempotency_key stored = {.caller = caller, .key_hash = key_hash};
     enum es_db_result result = ES_DB_OK;

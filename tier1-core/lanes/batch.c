@@ -4,6 +4,7 @@
 #include "common/base/random.h"
 #include "common/daemon/fault.h"
 #include "common/observe/log.h"
+#include "tier1-core/lanes/keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,24 +29,15 @@ static size_t keep_accepted(struct lane_job **jobs, size_t count)
 
 static size_t apply_limit(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
 {
-    int64_t *keys = es_arena_alloc(tools->arena, count * sizeof(*keys));
+    int64_t *members = es_arena_alloc(tools->arena, count * sizeof(*members));
     struct es_rate_verdict *verdicts = es_arena_alloc(tools->arena, count * sizeof(*verdicts));
-    size_t asked = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!jobs[i]->admitted) {
-            keys[asked++] = jobs[i]->member_id;
-        }
+        members[i] = jobs[i]->member_id;
     }
-    if (asked > 0) {
-        es_limiter_take_many(tools->limiter, tools->redis, tools->rate, keys, asked, verdicts);
-    }
-    size_t next = 0;
+    es_limiter_take_many(tools->limiter, tools->redis, tools->rate, members, count, verdicts);
     for (size_t i = 0; i < count; i++) {
-        if (!jobs[i]->admitted) {
-            jobs[i]->rate = verdicts[next++];
-        }
-        bool allowed = jobs[i]->admitted || jobs[i]->rate.allowed;
-        jobs[i]->verdict = allowed ? LANE_ACCEPTED : LANE_LIMITED;
+        jobs[i]->rate = verdicts[i];
+        jobs[i]->verdict = verdicts[i].allowed ? LANE_ACCEPTED : LANE_LIMITED;
     }
     return keep_accepted(jobs, count);
 }
@@ -278,13 +270,10 @@ static enum es_db_result append(const struct batch_tools *tools, struct lane_job
     struct signal_outcome *outcomes = NULL;
     size_t outcome_count = 0;
     struct signal_batch *batch = make_batch(tools->arena, jobs, count);
-    enum es_db_result result = ES_DB_RETRY;
     es_fault_point("core.before_append");
-    for (int tries = 0; result == ES_DB_RETRY && tries < RETRIES_MAX; tries++) {
-        result = signals_append(tools->db, batch, tools->arena, &outcomes, &outcome_count);
-    }
+    enum es_db_result result =
+        signals_append(tools->db, batch, tools->arena, &outcomes, &outcome_count);
     if (result == ES_DB_OK) {
-        es_fault_point("core.after_append");
         *ret_without = assign_outcomes(jobs, count, outcomes, outcome_count);
     }
     return result;
@@ -314,6 +303,75 @@ static enum es_db_result find_earlier(const struct batch_tools *tools, struct la
     return result;
 }
 
+/* Give COUNT sorted jobs their outcomes: what they bring, and what stands already. */
+static enum es_db_result settle(const struct batch_tools *tools, struct lane_job **jobs,
+                                size_t count)
+{
+    size_t without = 0;
+    enum es_db_result result = append(tools, jobs, count, &without);
+    return result == ES_DB_OK && without > 0 ? find_earlier(tools, jobs, count, without) : result;
+}
+
+/* Signals and the first answers of their keys are one transaction. */
+struct keyed_write {
+    const struct batch_tools *tools;
+    struct lane_job **jobs;
+    size_t count;
+    bool overtaken; /* another process has taken one of the keys meanwhile */
+};
+
+static void forget_outcomes(struct lane_job **jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        jobs[i]->outcome = (struct signal_outcome){0};
+    }
+}
+
+static enum es_db_result write_keyed_body(struct es_db *db, void *context)
+{
+    struct keyed_write *write = context;
+    forget_outcomes(write->jobs, write->count); /* those of a try that was rolled back */
+    enum es_db_result result = settle(write->tools, write->jobs, write->count);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    es_fault_point("core.before_keep");
+    result = keys_keep(db, write->tools->arena, write->jobs, write->count, &write->overtaken);
+    return result == ES_DB_OK && write->overtaken ? ES_DB_UNIQUE : result;
+}
+
+/* Write COUNT sorted jobs, some with keys. Those whose key was taken meanwhile get their verdict
+ * and go to the end: *COUNT are left. */
+static enum es_db_result write_keyed(const struct batch_tools *tools, struct lane_job **jobs,
+                                     size_t *count)
+{
+    struct keyed_write write = {.tools = tools, .jobs = jobs, .count = *count};
+    enum es_db_result result = es_db_transaction(tools->db, "signals", write_keyed_body, &write);
+    while (write.overtaken) {
+        result = keys_answer(tools->db, tools->arena, jobs, write.count);
+        write.count = keep_accepted(jobs, write.count);
+        write.overtaken = false;
+        if (result == ES_DB_OK && write.count > 0) {
+            result = es_db_transaction(tools->db, "signals", write_keyed_body, &write);
+        }
+    }
+    if (result != ES_DB_OK) {
+        forget_outcomes(jobs, write.count);
+    }
+    *count = write.count;
+    return result;
+}
+
+static enum es_db_result write_plain(const struct batch_tools *tools, struct lane_job **jobs,
+                                     size_t count)
+{
+    enum es_db_result result = ES_DB_RETRY;
+    for (int tries = 0; result == ES_DB_RETRY && tries < RETRIES_MAX; tries++) {
+        result = settle(tools, jobs, count);
+    }
+    return result;
+}
+
 static bool is_refusal(enum es_db_result result)
 {
     return result == ES_DB_CHECK || result == ES_DB_UNIQUE || result == ES_DB_BUG ||
@@ -325,12 +383,10 @@ static bool is_refusal(enum es_db_result result)
 static enum es_db_result write_jobs(const struct batch_tools *tools, struct lane_job **jobs,
                                     size_t count)
 {
-    size_t without = 0;
-    enum es_db_result result = append(tools, jobs, count, &without);
-    if (result == ES_DB_OK && without > 0) {
-        result = find_earlier(tools, jobs, count, without);
-    }
+    enum es_db_result result =
+        keys_any(jobs, count) ? write_keyed(tools, jobs, &count) : write_plain(tools, jobs, count);
     if (result == ES_DB_OK) {
+        es_fault_point("core.after_append");
         return ES_DB_OK;
     }
     if (is_refusal(result) && count > 1) {
@@ -390,7 +446,7 @@ static void give_back_tokens(const struct batch_tools *tools, struct lane_job **
     int64_t *keys = es_arena_alloc(tools->arena, count * sizeof(*keys));
     size_t untried = 0;
     for (size_t i = 0; i < count; i++) {
-        if (jobs[i]->verdict == LANE_UNAVAILABLE && !jobs[i]->admitted) {
+        if (jobs[i]->verdict == LANE_UNAVAILABLE) {
             keys[untried++] = jobs[i]->member_id;
         }
     }
@@ -399,28 +455,47 @@ static void give_back_tokens(const struct batch_tools *tools, struct lane_job **
     }
 }
 
-/* COUNT jobs that the limit lets through. False when the database did not answer. */
-static bool run_admitted(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
+/* Write COUNT jobs of distinct keys. */
+static enum es_db_result write_all(const struct batch_tools *tools, struct lane_job **jobs,
+                                   size_t count)
 {
     enum es_db_result result = find_members(tools, jobs, count);
     if (result != ES_DB_OK) {
         set_all(jobs, count, LANE_UNAVAILABLE);
-        return result != ES_DB_UNAVAILABLE;
+        return result;
     }
     size_t going = keep_accepted(jobs, count);
     for (size_t i = 0; i < going; i++) {
         jobs[i]->day = es_day_of(jobs[i]->zone, tools->day_start_minutes, jobs[i]->facts.at_us);
     }
-    return write_rounds(tools, jobs, going) != ES_DB_UNAVAILABLE;
+    return write_rounds(tools, jobs, going);
+}
+
+/* COUNT jobs that the limit lets through. Once, but for keys that are in the batch several times:
+ * their first job is written and its answer kept, then the others find it. */
+static enum es_db_result run_admitted(const struct batch_tools *tools, struct lane_job **jobs,
+                                      size_t count)
+{
+    enum es_db_result result = ES_DB_OK;
+    while (count > 0 && result != ES_DB_UNAVAILABLE) {
+        result = keys_answer(tools->db, tools->arena, jobs, count);
+        if (result != ES_DB_OK) {
+            break;
+        }
+        count = keep_accepted(jobs, count);
+        size_t firsts = keys_firsts(tools->arena, jobs, count);
+        result = write_all(tools, jobs, firsts);
+        jobs += firsts;
+        count -= firsts;
+    }
+    set_all(jobs, count, LANE_UNAVAILABLE);
+    return result;
 }
 
 bool batch_run(const struct batch_tools *tools, struct lane_job **jobs, size_t count)
 {
     size_t going = apply_limit(tools, jobs, count);
-    if (going == 0) {
-        return true;
-    }
-    bool answered = run_admitted(tools, jobs, going);
+    enum es_db_result result = run_admitted(tools, jobs, going);
     give_back_tokens(tools, jobs, going);
-    return answered;
+    return result != ES_DB_UNAVAILABLE;
 }

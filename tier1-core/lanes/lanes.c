@@ -117,6 +117,10 @@ static void count_batch(struct lanes *lanes, struct lane_job **jobs, size_t coun
         [LANE_LIMITED] = METRIC_SIGNALS_LIMITED,
         [LANE_NO_MEMBER] = METRIC_SIGNALS_REFUSED,
         [LANE_UNAVAILABLE] = METRIC_SIGNALS_UNAVAILABLE,
+        [LANE_REPLAYED] = METRIC_SIGNALS_REPLAYED,
+        [LANE_KEY_REUSED] = METRIC_SIGNALS_KEY_REFUSED,
+        [LANE_KEY_BUSY] = METRIC_SIGNALS_KEY_REFUSED,
+        [LANE_TOO_OLD] = METRIC_SIGNALS_TOO_OLD,
     };
     int64_t verdicts[ES_ARRAY_LEN(metric_of)] = {0};
     for (size_t i = 0; i < count; i++) {

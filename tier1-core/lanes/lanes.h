@@ -12,8 +12,11 @@
  */
 #pragma once
 
+#include "common/base/arena.h"
+#include "common/base/buf.h"
 #include "common/base/compiler.h"
 #include "common/redis/limiter.h"
+#include "tier1-core/db/idempotency.h"
 #include "tier1-core/db/signals.h"
 #include "tier1-core/domain/signal.h"
 
@@ -22,13 +25,36 @@
 
 /* A signal in four times as large a batch would cost 1 us less, and the lane megabytes more. */
 #define LANE_BATCH_MAX  256
-#define LANE_ACTOR_SIZE 16
+#define LANE_ACTOR_SIZE IDEMPOTENCY_CALLER_SIZE
 
 enum lane_verdict {
     LANE_ACCEPTED,    /* committed, now or earlier the same day: OUTCOME is set */
     LANE_LIMITED,     /* too many requests of this member: RATE is set */
     LANE_NO_MEMBER,   /* unknown or terminated */
     LANE_UNAVAILABLE, /* the database did not answer in time */
+    /* only with a key */
+    LANE_REPLAYED,   /* the key's answer is set */
+    LANE_KEY_REUSED, /* the key belongs to another request */
+    LANE_KEY_BUSY,   /* the key belongs to a request that is still running */
+    LANE_TOO_OLD,
+};
+
+/* How an accepted signal is answered: the lane keeps it under the signal's key. */
+struct lane_reply {
+    int status;
+    const char *content_type;
+    void (*render)(const struct signal_outcome *outcome, struct es_buf *body);
+};
+
+/* An Idempotency-Key on its way. Its caller is the job's actor. The answer of an accepted signal is
+ * kept under it in the transaction that writes the signal. */
+struct lane_key {
+    unsigned char hash[IDEMPOTENCY_HASH_SIZE];
+    unsigned char fingerprint[IDEMPOTENCY_HASH_SIZE];
+    bool too_old; /* a repeat may still have its answer; a first request may not */
+    const struct lane_reply *reply;
+    struct es_arena *arena;                  /* the submitter's, lent for the answer */
+    const struct idempotency_answer *answer; /* LANE_REPLAYED: the first one */
 };
 
 /* One signal on its way. The submitter owns the memory and leaves it alone until done() is called,
@@ -39,7 +65,7 @@ struct lane_job {
     struct signal_facts facts;
     unsigned char actor[LANE_ACTOR_SIZE];
     const unsigned char *request_id; /* 16 bytes */
-    bool admitted;                   /* the limit was applied already: not again */
+    struct lane_key *key;            /* or NULL */
     void (*done)(struct lane_job *job);
     void *context;
     /* out */

@@ -10,6 +10,7 @@
 #include "tier1-core/lanes/batch.h"
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ static char *core_conninfo;
 static struct es_zones *zones;
 static struct es_rate rate = {.name = "signal", .quota = 1000, .window_s = 10};
 static struct batch_tools tools;
+static struct es_arena *answers; /* where replayed answers are */
 
 /* --- verbs --------------------------------------------------------------------------------- */
 static int64_t add_member(const char *zone)
@@ -172,6 +174,7 @@ static void E115_two_days_of_one_member_in_one_batch_both_count(void **state)
 
 struct late {
     struct lane_job job;
+    struct lane_job neighbour;
     pthread_t thread;
 };
 
@@ -179,6 +182,16 @@ static void *run_late(void *argument)
 {
     struct late *late = argument;
     run(&late->job, 1);
+    return NULL;
+}
+
+static void *run_late_pair(void *argument)
+{
+    struct late *late = argument;
+    struct lane_job jobs[] = {late->job, late->neighbour};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    late->job = jobs[0];
+    late->neighbour = jobs[1];
     return NULL;
 }
 
@@ -312,6 +325,204 @@ the_lane_asks_anew_for_a_member_after_a_minute_so_that_a_membership_can_end(void
     assert_null(lane_members_get(tools.members, member, now_s + MINUTE_S)); /* learnt earlier */
 }
 
+/* --- keys ---------------------------------------------------------------------------------- */
+static void render_streak(const struct signal_outcome *outcome, struct es_buf *body)
+{
+    es_buf_add_str(body, "streak ");
+    es_buf_add_i64(body, outcome->streak);
+}
+
+static const struct lane_reply reply = {
+    .status = 200,
+    .content_type = "text/plain",
+    .render = render_streak,
+};
+
+/* KEY for a job; BODY is what the caller's request says. */
+static struct lane_key key_of(const char *key, const char *body)
+{
+    struct lane_key made = {.reply = &reply, .arena = answers};
+    crypto_hash_sha256(made.hash, (const unsigned char *)key, strlen(key));
+    crypto_hash_sha256(made.fingerprint, (const unsigned char *)body, strlen(body));
+    return made;
+}
+
+static struct lane_job keyed_job(int64_t member_id, struct lane_key *key)
+{
+    struct lane_job job = job_of(member_id);
+    memcpy(job.actor, &member_id, sizeof(member_id)); /* each member is a caller of its own */
+    job.key = key;
+    return job;
+}
+
+static int64_t kept_answers(const char *key)
+{
+    return es_test_number(super,
+                          "SELECT count(*) FROM core.idempotency WHERE key_hash = sha256('%s')"
+                          " AND state = 'done'",
+                          key);
+}
+
+static void assert_replayed(const struct lane_job *job, const char *body)
+{
+    assert_int_equal(job->verdict, LANE_REPLAYED);
+    assert_int_equal(job->key->answer->status, 200);
+    assert_string_equal(job->key->answer->content_type, "text/plain");
+    assert_int_equal(job->key->answer->length, strlen(body));
+    assert_memory_equal(job->key->answer->body, body, strlen(body));
+}
+
+static void J3_2_a_key_gets_its_first_answer_again_and_another_body_none(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    struct lane_key keys[] = {key_of("a", "x"), key_of("a", "x"), key_of("a", "y")};
+    struct lane_job jobs[] = {keyed_job(member, &keys[0]), job_of(add_member(COPENHAGEN))};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    assert_int_equal(jobs[0].verdict, LANE_ACCEPTED);
+    assert_int_equal(jobs[1].verdict, LANE_ACCEPTED);
+    (void)es_test_sql(super, "UPDATE core.liveness SET streak = 7 WHERE member_id = %lld",
+                      (long long)member);
+    struct lane_job later[] = {keyed_job(member, &keys[1]), keyed_job(member, &keys[2]),
+                               job_of(member)};
+    run(later, ES_ARRAY_LEN(later));
+    assert_replayed(&later[0], "streak 1");
+    assert_int_equal(later[1].verdict, LANE_KEY_REUSED);
+    assert_int_equal(later[2].verdict, LANE_ACCEPTED);
+    assert_int_equal(later[2].outcome.streak, 7);
+    assert_int_equal(rows_of(member), 1);
+    assert_int_equal(kept_answers("a"), 1);
+}
+
+static void J3_2_one_key_many_times_in_a_batch_has_one_first_answer(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    int64_t other = add_member(COPENHAGEN);
+    struct lane_key keys[] = {key_of("b", "x"), key_of("b", "x"), key_of("b", "y"),
+                              key_of("b", "x"), key_of("b", "y")};
+    struct lane_job jobs[] = {keyed_job(member, &keys[0]), keyed_job(member, &keys[1]),
+                              keyed_job(member, &keys[2]), keyed_job(member, &keys[3]),
+                              keyed_job(other, &keys[4])};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    assert_int_equal(jobs[0].verdict, LANE_ACCEPTED);
+    assert_replayed(&jobs[1], "streak 1");
+    assert_int_equal(jobs[2].verdict, LANE_KEY_REUSED);
+    assert_replayed(&jobs[3], "streak 1");
+    assert_int_equal(jobs[4].verdict, LANE_ACCEPTED); /* another caller's key is another key */
+    assert_int_equal(kept_answers("b"), 2);
+}
+
+static void J3_2_a_signal_too_old_by_now_is_answered_only_from_before(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    struct lane_key keys[] = {key_of("c", "x"), key_of("c", "x"), key_of("d", "x")};
+    struct lane_job first = keyed_job(member, &keys[0]);
+    run(&first, 1);
+    keys[1].too_old = keys[2].too_old = true;
+    struct lane_job jobs[] = {keyed_job(member, &keys[1]), keyed_job(member, &keys[2])};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    assert_replayed(&jobs[0], "streak 1");
+    assert_int_equal(jobs[1].verdict, LANE_TOO_OLD);
+    assert_int_equal(kept_answers("d"), 0);
+}
+
+/* As another core's, or an older one's: claimed, not answered. */
+static void claim(const char *key, const char *body, int64_t member, const char *lease_until)
+{
+    unsigned char actor[LANE_ACTOR_SIZE] = {0};
+    char hex[2 * LANE_ACTOR_SIZE + 1];
+    memcpy(actor, &member, sizeof(member));
+    (void)es_test_sql(super,
+                      "INSERT INTO core.idempotency (caller, key_hash, fingerprint, state,"
+                      " expires_at, lease_until) VALUES (decode('%s', 'hex'), sha256('%s'),"
+                      " sha256('%s'), 'running', now() + interval '1 hour', %s)",
+                      sodium_bin2hex(hex, sizeof(hex), actor, sizeof(actor)), key, body,
+                      lease_until);
+}
+
+static void J3_2_a_claimed_key_is_busy_until_its_lease_is_over(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    struct lane_key keys[] = {key_of("e", "x"), key_of("f", "x"), key_of("g", "x")};
+    claim("e", "x", member, "now() + interval '1 minute'");
+    claim("f", "x", member, "now()");
+    claim("g", "y", member, "now()"); /* another body: it is that request's to the end */
+    struct lane_job jobs[] = {keyed_job(member, &keys[0]), keyed_job(member, &keys[1]),
+                              keyed_job(member, &keys[2])};
+    run(jobs, ES_ARRAY_LEN(jobs));
+    assert_int_equal(jobs[0].verdict, LANE_KEY_BUSY);
+    assert_int_equal(jobs[1].verdict, LANE_ACCEPTED);
+    assert_int_equal(jobs[2].verdict, LANE_KEY_REUSED);
+    assert_int_equal(kept_answers("f"), 1);
+}
+
+static void J3_2_a_key_is_forgotten_when_its_day_is_over(void **state)
+{
+    (void)state;
+    int64_t member = add_member(COPENHAGEN);
+    struct lane_key keys[] = {key_of("h", "x"), key_of("h", "y")};
+    struct lane_job first = keyed_job(member, &keys[0]);
+    run(&first, 1);
+    (void)es_test_sql(super, "UPDATE core.idempotency SET expires_at = now()"
+                             " WHERE key_hash = sha256('h')");
+    struct lane_job second = keyed_job(member, &keys[1]);
+    run(&second, 1);
+    assert_int_equal(second.verdict, LANE_ACCEPTED);
+    assert_int_equal(kept_answers("h"), 1);
+}
+
+static void a_refused_signal_takes_neither_its_neighbours_nor_their_keys_with_it(void **state)
+{
+    (void)state;
+    struct lane_job jobs[5];
+    struct lane_key keys[ES_ARRAY_LEN(jobs)];
+    const size_t poison = 2;
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        keys[i] = key_of("i", "x");
+        jobs[i] = keyed_job(add_member(COPENHAGEN), &keys[i]);
+    }
+    jobs[poison].facts.at_us = es_clock_now_us() - LONG_AGO_DAYS * DAY_US;
+    run(jobs, ES_ARRAY_LEN(jobs));
+    for (size_t i = 0; i < ES_ARRAY_LEN(jobs); i++) {
+        assert_int_equal(jobs[i].verdict, i == poison ? LANE_UNAVAILABLE : LANE_ACCEPTED);
+        assert_int_equal(rows_of(jobs[i].member_id), i == poison ? 0 : 1);
+    }
+    assert_int_equal(kept_answers("i"), ES_ARRAY_LEN(jobs) - 1);
+}
+
+/* Another process has written the same key, and commits while this one waits for it. */
+static void J3_2_who_is_overtaken_takes_back_what_it_wrote(void **state)
+{
+    (void)state;
+    int64_t member = add_member(UTC);
+    int64_t neighbour = add_member(UTC);
+    PGconn *process = es_test_connect(core_conninfo);
+    (void)es_test_sql(process, "BEGIN");
+    (void)es_test_sql(process,
+                      "INSERT INTO core.idempotency (caller, key_hash, fingerprint, state, status,"
+                      " content_type, body, expires_at, lease_until)"
+                      " VALUES (decode(rpad(encode(int8send(%lld), 'hex'), 32, '0'), 'hex'),"
+                      " sha256('j'), sha256('y'), 'done', 200, 'text/plain', 'first',"
+                      " now() + interval '1 day', now())",
+                      (long long)__builtin_bswap64((uint64_t)member));
+    struct lane_key keys[] = {key_of("j", "x"), key_of("k", "x")};
+    struct late late = {.job = keyed_job(member, &keys[0]),
+                        .neighbour = keyed_job(neighbour, &keys[1])};
+    assert_int_equal(pthread_create(&late.thread, NULL, run_late_pair, &late), 0);
+    wait_until_somebody_waits_for_a_lock();
+    (void)es_test_sql(process, "COMMIT");
+    (void)pthread_join(late.thread, NULL);
+    es_test_disconnect(&process);
+    assert_int_equal(late.job.verdict, LANE_KEY_REUSED);
+    assert_int_equal(rows_of(member), 0);
+    assert_int_equal(late.neighbour.verdict, LANE_ACCEPTED);
+    assert_int_equal(rows_of(neighbour), 1);
+    assert_int_equal(kept_answers("k"), 1);
+}
+
 /* --- set-up -------------------------------------------------------------------------------- */
 static int start(void **state)
 {
@@ -323,6 +534,7 @@ static int start(void **state)
     core_conninfo = es_test_postgres_conninfo(server, "eldersafe_core", "postgres");
     super = es_test_connect(conninfo);
     zones = es_zones_new(NULL);
+    answers = es_arena_new(ARENA_BLOCK);
     tools = (struct batch_tools){
         .db = es_db_new(
             &(struct es_db_config){
@@ -345,6 +557,7 @@ static int end(void **state)
 {
     (void)state;
     es_arena_free(tools.arena);
+    es_arena_free(answers);
     lane_members_free(tools.members);
     es_limiter_free(tools.limiter);
     es_db_free(tools.db);
@@ -367,6 +580,13 @@ int main(void)
         cmocka_unit_test(more_new_members_than_the_lane_can_remember_are_all_written),
         cmocka_unit_test(
             the_lane_asks_anew_for_a_member_after_a_minute_so_that_a_membership_can_end),
+        cmocka_unit_test(J3_2_a_key_gets_its_first_answer_again_and_another_body_none),
+        cmocka_unit_test(J3_2_one_key_many_times_in_a_batch_has_one_first_answer),
+        cmocka_unit_test(J3_2_a_signal_too_old_by_now_is_answered_only_from_before),
+        cmocka_unit_test(J3_2_a_claimed_key_is_busy_until_its_lease_is_over),
+        cmocka_unit_test(J3_2_a_key_is_forgotten_when_its_day_is_over),
+        cmocka_unit_test(a_refused_signal_takes_neither_its_neighbours_nor_their_keys_with_it),
+        cmocka_unit_test(J3_2_who_is_overtaken_takes_back_what_it_wrote),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
