@@ -33,7 +33,7 @@ const struct es_route core_routes[] = {
     {"POST",   "/api/auth/logout",           post_auth_logout,        NULL, ACCESS_SESSION, RATE_SESSIONS, 0, 0},
     {"GET",    "/api/auth/sessions",         get_auth_sessions,       NULL, ACCESS_SESSION, RATE_SESSIONS, 0, 0},
     {"DELETE", "/api/auth/sessions/{id}",    delete_auth_sessions_id, NULL, ACCESS_SESSION, RATE_SESSIONS, 0, 0},
-    {"POST",   "/api/auth/device",           post_auth_device,        NULL, ACCESS_SESSION, RATE_SESSIONS, 0, 0},
+    {"POST",   "/api/auth/device",           post_auth_device,        NULL, ACCESS_SESSION, RATE_SESSIONS, 0, ES_ROUTE_IDEMPOTENCY_KEY | ES_ROUTE_SECRET},
 
     {"POST",   "/api/signal",                NULL, post_signal,             ACCESS_SIGNAL,  RATE_SIGNAL,   0, ES_ROUTE_IDEMPOTENCY_KEY},
     {"GET",    "/api/signals",               get_signals,             NULL, ACCESS_SESSION, RATE_HISTORY,  0, 0},

@@ -26,6 +26,7 @@ struct es_request;
     X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "This address does not take that method")     \
     X(REQUEST_TIMEOUT, "request_timeout", 408, "The request took too long to arrive")              \
     X(CONFLICT, "conflict", 409, "The same request is still running")                              \
+    X(ALREADY_DONE, "already_done", 409, "The request was carried out before")                     \
     X(LENGTH_REQUIRED, "length_required", 411, "The length of the body must be given")             \
     X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large")                              \
     X(URI_TOO_LONG, "uri_too_long", 414, "The address is too long")                                \

@@ -42,7 +42,8 @@ typedef void es_handler(struct es_request *request, void *app, void *worker);
 enum {
     ES_ROUTE_IDEMPOTENCY_KEY = 1 << 0, /* a write that honours Idempotency-Key */
     ES_ROUTE_FORM = 1 << 1,            /* also takes application/x-www-form-urlencoded */
-    ES_ROUTE_PAGE = 1 << 2, /* answers HTML: errors are pages as well, CSP allows forms */
+    ES_ROUTE_PAGE = 1 << 2,   /* answers HTML: errors are pages as well, CSP allows forms */
+    ES_ROUTE_SECRET = 1 << 3, /* its answers hold a secret: never kept under a key */
 };
 
 struct es_route {
@@ -62,6 +63,7 @@ enum es_idempotency_state {
     ES_IDEMPOTENCY_RUNNING,     /* 409 */
     ES_IDEMPOTENCY_MISMATCH,    /* same key, other request: 422 */
     ES_IDEMPOTENCY_REPLAY,      /* the stored answer was put into the request */
+    ES_IDEMPOTENCY_SPENT,       /* done, but the answer held a secret and is not kept: 409 */
     ES_IDEMPOTENCY_UNAVAILABLE, /* 503 */
 };
 

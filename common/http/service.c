@@ -46,6 +46,10 @@ void es_respond_idempotency(struct es_request *request, enum es_idempotency_stat
     case ES_IDEMPOTENCY_REPLAY:
         es_respond_header(request, "Idempotent-Replayed", "true");
         break;
+    case ES_IDEMPOTENCY_SPENT:
+        es_respond_problem(request, ES_PROBLEM_ALREADY_DONE,
+                           "Its answer held a secret, which is shown only once.");
+        break;
     case ES_IDEMPOTENCY_UNAVAILABLE:
         es_respond_problem(request, ES_PROBLEM_UNAVAILABLE, NULL);
         break;

@@ -55,6 +55,9 @@ static enum es_idempotency_state look_up(struct es_request *request, struct app 
     if (memcmp(kept->mark, mark, sizeof(kept->mark)) != 0) {
         return ES_IDEMPOTENCY_MISMATCH;
     }
+    if (kept->done && kept->body[0] == '\0') {
+        return ES_IDEMPOTENCY_SPENT;
+    }
     if (!kept->done) {
         return ES_IDEMPOTENCY_RUNNING;
     }
@@ -151,6 +154,7 @@ static const struct es_route routes[] = {
     {.method = "POST", .path = "/gate", .handle = wait_at_gate, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST", .path = "/other", .handle = work, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST", .path = "/fast", .fast = work_fast, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
+    {.method = "POST", .path = "/secret", .handle = work, .flags = ES_ROUTE_IDEMPOTENCY_KEY},
     {.method = "POST", .path = "/plain", .handle = work},
 };
 
@@ -216,6 +220,19 @@ static void the_same_key_while_it_runs_is_409(void **state)
     hears_number(&second, 200, "1", true);
     peer_close(&first);
     peer_close(&second);
+}
+
+static void an_answer_that_may_not_be_kept_is_409_the_second_time(void **state)
+{
+    (void)state;
+    struct peer peer = connect_peer();
+    post(&peer, "/secret", "Idempotency-Key: k\r\n", "");
+    hears_number(&peer, 201, "1", false);
+    app.kept[0].body[0] = '\0';
+    post(&peer, "/secret", "Idempotency-Key: k\r\n", "");
+    peer_hears_problem(&peer, 409, "already_done");
+    assert_int_equal(app.handled, 1);
+    peer_close(&peer);
 }
 
 static void a_key_whose_request_failed_may_be_used_again(void **state)
@@ -294,6 +311,7 @@ int main(void)
         SERVED(the_same_key_and_request_get_the_first_answer_again),
         SERVED(the_same_key_with_another_request_is_422),
         SERVED(the_same_key_while_it_runs_is_409),
+        SERVED(an_answer_that_may_not_be_kept_is_409_the_second_time),
         SERVED(a_key_whose_request_failed_may_be_used_again),
         SERVED(a_store_that_is_down_is_503),
         SERVED(a_key_that_is_none_is_400),

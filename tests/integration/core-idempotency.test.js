@@ -148,3 +148,61 @@ for (const [point, kept] of Object.entries(DEATHS)) {
     assert.equal(await count(world, 'core.signals'), 1);
   });
 }
+
+test('J3.2 N13: a device asked for again under its key is not made again, and its token is kept nowhere', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: SETTINGS });
+  const token = await forgeToken(world, await newMember(world));
+  const ask = (label, key = 'phone') => core.request('/api/auth/device', { method: 'POST', token, ...keyed(key), body: { label } });
+  const first = await ask('phone');
+  assert.equal(first.status, 201);
+  world.canary('device token', first.json.token);
+  const again = await ask('phone');
+  assert.equal(again.status, 409);
+  assert.equal(again.json.error, 'already_done');
+  assert.ok(!('idempotent-replayed' in again.headers));
+  assertReused(await ask('tablet'));
+  assert.equal(await count(world, 'core.sessions'), 1);
+  const { rows } = await world.sql.query('SELECT status, length(body) AS length FROM core.idempotency');
+  assert.deepEqual(rows, [{ status: 201, length: 0 }]);
+  const refused = await ask('x'.repeat(65), 'refused');
+  assert.equal(refused.status, 422);
+  const refusedAgain = await ask('x'.repeat(65), 'refused');
+  assert.equal(refusedAgain.text, refused.text);
+  assert.equal(refusedAgain.headers['idempotent-replayed'], 'true');
+});
+
+test('N12 J3.2: killed before the answer with a new device is out: its key is free when the lease is over', async (t) => {
+  const world = await createWorld(t);
+  const limitMs = 120_000;
+  const core = await world.start('core', { settings: SETTINGS, fault: 'core.after_session' });
+  const token = await forgeToken(world, await newMember(world));
+  const ask = (from) => from.request('/api/auth/device', { method: 'POST', token, ...keyed('phone'), body: {} });
+  await assert.rejects(ask(core));
+  await core.ends('fault');
+  const anew = await world.start('core', { settings: { ...SETTINGS, REQUEST_TIMEOUT: limitMs } });
+  const busy = await ask(anew);
+  assert.equal(busy.status, 409);
+  assert.equal(busy.json.error, 'conflict');
+  await world.sql.query('UPDATE core.idempotency SET lease_until = now()');
+  const answer = await ask(anew);
+  assert.equal(answer.status, 201);
+  world.canary('device token', answer.json.token);
+  const { rows: [{ lease }] } = await world.sql.query(
+    "SELECT extract(epoch FROM lease_until - (expires_at - interval '1 day'))::float AS lease FROM core.idempotency");
+  assert.ok(lease > limitMs / 1_000, `a claim outlasts the longest request: ${lease} s`);
+});
+
+test('J3.2: a logout, or the end of a device, that is sent again changes nothing', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core', { settings: SETTINGS });
+  const token = await forgeToken(world, await newMember(world));
+  const { json: device } = await core.request('/api/auth/device', { method: 'POST', token, body: {} });
+  world.canary('device token', device.token);
+  const end = () => core.request(`/api/auth/sessions/${device.session_id}`, { method: 'DELETE', token });
+  const logout = () => core.request('/api/auth/logout', { method: 'POST', token });
+  assert.deepEqual([(await end()).status, (await end()).status], [204, 404]);
+  assert.deepEqual([(await logout()).status, (await logout()).status], [204, 401]);
+  const { rows } = await world.sql.query("SELECT count(*)::int AS n FROM core.audit_log WHERE event_type = 'logout'");
+  assert.equal(rows[0].n, 2);
+});

@@ -69,7 +69,9 @@ test('every operation of openapi.yaml answers as it says, good and bad', async (
   await call('postAuthVerify', '/api/auth/verify', { body: { token: 'A'.repeat(22) } });
   const { json: { token } } = await call('postAuthVerify', '/api/auth/verify', { body: { token: link } });
   world.canary('session token', token);
-  const { json: device } = await call('postAuthDevice', '/api/auth/device', { token, body: { device: 'phone' } });
+  const askForDevice = { token, body: { device: 'phone' }, headers: { 'idempotency-key': '"device"' } };
+  const { json: device } = await call('postAuthDevice', '/api/auth/device', askForDevice);
+  await call('postAuthDevice', '/api/auth/device', askForDevice);
   const { json: kept } = await call('postSignal', '/api/signal', { token, body: {} });
   world.acknowledged.push(kept.signal_id);
   await call('postSignal', '/api/signal', { body: {} });
@@ -89,6 +91,15 @@ test('openapi.yaml lists every route of the daemon, and no other', () => {
   const source = readFileSync(new URL('../../tier1-core/routes.c', import.meta.url), 'utf8');
   const routes = [...source.matchAll(/^ {4}\{"([A-Z]+)",\s*"([^"]+)"/gm)].map(([, method, path]) => `${method} ${path}`);
   assert.deepEqual(operations.map((each) => `${each.method} ${each.path}`).sort(), routes.sort());
+});
+
+test('J3.2: every write of the contract takes an Idempotency-Key, as its route does, or says why it needs none', () => {
+  const source = readFileSync(new URL('../../tier1-core/routes.c', import.meta.url), 'utf8');
+  const keyed = [...source.matchAll(/^ {4}\{"([A-Z]+)",\s*"([^"]+)".*ES_ROUTE_IDEMPOTENCY_KEY/gm)].map(([, method, path]) => `${method} ${path}`);
+  const takesKey = (operation) => (operation.parameters ?? []).some((each) => resolve(each).name === 'Idempotency-Key');
+  assert.deepEqual(operations.filter(takesKey).map((each) => `${each.method} ${each.path}`).sort(), keyed.sort());
+  for (const operation of operations.filter((each) => each.method !== 'GET'))
+    assert.equal(/Needs no Idempotency-Key: /.test(operation.description), !takesKey(operation), operation.operationId);
 });
 
 test('every error code of the server is in the contract, and no other', () => {

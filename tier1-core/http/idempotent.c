@@ -14,6 +14,7 @@
 /* A request is not begun when it is older than its time limit, and from then on its statements'
  * deadlines add up to less than this. */
 #define LEASE_MARGIN_S 60
+#define FIRST_ERROR    400
 
 static int64_t lease_s(const struct app *app)
 {
@@ -49,6 +50,22 @@ static void make_key(const struct es_request *request, const char *text,
     idempotent_key_hash(text, key_hash);
 }
 
+/* What stands in the place of an answer with a secret: nothing but its status. */
+static bool is_withheld(const struct es_request *request, int64_t status)
+{
+    return (es_request_route(request)->flags & ES_ROUTE_SECRET) != 0 && status < FIRST_ERROR;
+}
+
+static enum es_idempotency_state replay(struct es_request *request,
+                                        const struct idempotency_answer *answer)
+{
+    if (is_withheld(request, answer->status)) {
+        return ES_IDEMPOTENCY_SPENT;
+    }
+    idempotent_respond(request, answer);
+    return ES_IDEMPOTENCY_REPLAY;
+}
+
 enum es_idempotency_state begin_idempotent(struct es_request *request, const char *key,
                                            const unsigned char fingerprint[32], void *app_,
                                            void *worker_)
@@ -58,7 +75,6 @@ enum es_idempotency_state begin_idempotent(struct es_request *request, const cha
         [IDEMPOTENCY_CLAIMED] = ES_IDEMPOTENCY_NEW,
         [IDEMPOTENCY_BUSY] = ES_IDEMPOTENCY_RUNNING,
         [IDEMPOTENCY_OTHER] = ES_IDEMPOTENCY_MISMATCH,
-        [IDEMPOTENCY_DONE] = ES_IDEMPOTENCY_REPLAY,
     };
     struct worker *worker = worker_;
     unsigned char caller[IDEMPOTENCY_CALLER_SIZE];
@@ -72,10 +88,23 @@ enum es_idempotency_state begin_idempotent(struct es_request *request, const cha
         outage_notice(app->outage, worker->db);
         return ES_IDEMPOTENCY_UNAVAILABLE;
     }
-    if (found == IDEMPOTENCY_DONE) {
-        idempotent_respond(request, &answer);
+    return found == IDEMPOTENCY_DONE ? replay(request, &answer) : states[found];
+}
+
+static enum es_db_result keep(const struct es_request *request, struct es_db *db,
+                              const struct idempotency_key *key)
+{
+    const struct es_buf *body = es_response_body(request);
+    struct idempotency_answer answer = {
+        .status = es_response_status(request),
+        .content_type = es_response_content_type(request),
+        .body = es_buf_str(body),
+        .length = body->length,
+    };
+    if (is_withheld(request, answer.status)) {
+        answer.length = 0;
     }
-    return states[found];
+    return idempotency_finish(db, key, &answer);
 }
 
 void finish_idempotent(struct es_request *request, const char *key, bool completed, void *app_,
@@ -90,19 +119,8 @@ void finish_idempotent(struct es_request *request, const char *key, bool complet
     unsigned char key_hash[IDEMPOTENCY_HASH_SIZE];
     make_key(request, key, caller, key_hash);
     struct idempotency_key stored = {.caller = caller, .key_hash = key_hash};
-    enum es_db_result result = ES_DB_OK;
-    if (completed) {
-        const struct es_buf *body = es_response_body(request);
-        result = idempotency_finish(worker->db, &stored,
-                                    &(struct idempotency_answer){
-                                        .status = es_response_status(request),
-                                        .content_type = es_response_content_type(request),
-                                        .body = es_buf_str(body),
-                                        .length = body->length,
-                                    });
-    } else {
-        result = idempotency_release(worker->db, &stored);
-    }
+    enum es_db_result result =
+        completed ? keep(request, worker->db, &stored) : idempotency_release(worker->db, &stored);
     if (result != ES_DB_OK) { /* again, its lease ends by itself */
         outage_notice(app->outage, worker->db);
         es_log(ES_LOG_WARN, "idempotency.not_kept",
