@@ -166,9 +166,10 @@ test('E124: the Debian package holds the same files and depends on the libraries
   mkdirSync(output);
   execFileSync(path.join(PACKAGE, 'build-deb'), [buildFolder(), output], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { PATH: '/usr/bin:/bin' }, // an ordinary user's
   });
   const [name] = readdirSync(output);
-  assert.match(name, /^eldersafe_\d+\.\d+\.\d+_\w+\.deb$/);
+  assert.match(name, /^eldersafe_[\w.+]+_\w+\.deb$/);
   const file = path.join(output, name);
   const depends = execFileSync('dpkg-deb', ['--field', file, 'Depends'], { encoding: 'utf8' });
   for (const library of ['libc6', 'libmicrohttpd12', 'libpq5', 'libssl3', 'libsodium23'])
@@ -183,6 +184,20 @@ test('E124: the Debian package holds the same files and depends on the libraries
   ]) {
     assert.ok(names.includes(wanted), wanted);
   }
+});
+
+test('J12.5: a later build of the same version is newer to apt', () => {
+  const [name] = readdirSync(path.join(testFolder(), 'deb'));
+  const [, version] = name.split('_');
+  const told = spawnSync('git', ['log', '-1', '--date=format-local:%Y%m%d%H%M%S', '--format=+git%cd.%h'], {
+    cwd: REPOSITORY,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, TZ: 'UTC' },
+  });
+  if (told.status !== 0) return; // sources without their history: the version has to do
+  assert.ok(version.endsWith(told.stdout.trim()), version);
+  for (const earlier of ['0.1.0', version.replace(/git\d+/, 'git20260101000000')])
+    assert.equal(spawnSync('dpkg', ['--compare-versions', version, 'gt', earlier]).status, 0, `${version} after ${earlier}`);
 });
 
 test('J12.5: the core serves on the socket of its unit, under the name that the unit gives it', async (t) => {
