@@ -97,6 +97,12 @@ test('E9: the listening socket is on loopback', () => {
   assert.deepEqual(listens, ['ListenStream=127.0.0.1:8001']);
 });
 
+test('the kernel lets the socket have the backlog that it asks for', () => {
+  const [, backlog] = readFileSync(path.join(root, UNITS, 'eldersafe-core.socket'), 'utf8').match(/^Backlog=(\d+)$/m);
+  const settings = readFileSync(path.join(root, 'usr/lib/sysctl.d/eldersafe.conf'), 'utf8');
+  assert.match(settings, new RegExp(`^net\\.core\\.somaxconn = ${backlog}$`, 'm'));
+});
+
 test('E44: caddy.service gets the folder of the socket that the Caddyfile names, and comes back by itself', () => {
   const [, socket] = readFileSync(path.join(root, 'usr/share/eldersafe/caddy/Caddyfile'), 'utf8').match(
     /\{\$EDGE_ADMIN:unix\/(\/run\/\S+)\}/,

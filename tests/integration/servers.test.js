@@ -61,6 +61,8 @@ test("E50, FE20: the roles' connection limits and the reserve fit into max_conne
     Number(settings.max_wal_senders);
   const sum = limits.reduce((total, limit) => total + limit, 0);
   assert.ok(sum <= room, `${sum} connections for ${room} places`);
+  const told = readFileSync(path.join(DEPLOY, 'postgres/eldersafe.conf'), 'utf8').match(/add up to (\d+)/);
+  assert.equal(Number(told[1]), sum, 'what eldersafe.conf says of the sum');
 });
 
 test('pg_hba.conf: PostgreSQL reads every line of it and of pg_ident.conf', () => {
