@@ -1,9 +1,11 @@
+#include "common/crypto/keyfile.h"
 #include "deploy/ctl/ctl.h"
 #include "deploy/ctl/members.h"
 
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const struct es_db_statement *const statements[] = {&es_members_add_statement};
 
@@ -52,6 +54,24 @@ static enum es_exit add(const struct es_ctl_command *self, const struct wish *wi
     return report(&result);
 }
 
+/* GIVEN, or else the next line of standard input into *LINE (heap); NULL when there is none. On the
+ * command line it would be seen by others (ps) and kept in the shell's history. */
+static const char *ask(const char *given, const char *what, char **line)
+{
+    size_t size = 0;
+    if (given != NULL) {
+        return given;
+    }
+    if (isatty(STDIN_FILENO)) {
+        (void)fprintf(stderr, "%s: ", what);
+    }
+    ssize_t length = getline(line, &size, stdin);
+    if (length > 0 && (*line)[length - 1] == '\n') {
+        (*line)[--length] = '\0';
+    }
+    return length > 0 ? *line : NULL;
+}
+
 enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char **argv)
 {
     struct wish wish = {0};
@@ -59,8 +79,10 @@ enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char
     const char *lookup = NULL;
     const char *notify = NULL;
     const struct es_ctl_option options[] = {
-        {"--number", "NUMBER", "member number, letters and digits", &wish.number, NULL},
-        {"--email", "ADDRESS", "mail address; kept sealed to eldersafe-notify", &wish.email, NULL},
+        {"--number", "NUMBER", "letters and digits; without it, asked for on standard input",
+         &wish.number, NULL},
+        {"--email", "ADDRESS", "mail address, kept sealed to eldersafe-notify; as --number",
+         &wish.email, NULL},
         {"--zone", "ZONE", "time zone (default Europe/Copenhagen)", &wish.zone, NULL},
         {"--lookup-key", "FILE", "instead of $ELDERSAFE_LOOKUP_KEY_FILE", &lookup, NULL},
         {"--notify-key", "FILE", "instead of $ELDERSAFE_NOTIFY_PUBLIC_KEY_FILE", &notify, NULL},
@@ -70,8 +92,14 @@ enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
         return status;
     }
-    if (!es_ctl_given(self, "--number", wish.number) ||
-        !es_ctl_given(self, "--email", wish.email)) {
+    ES_CLEANUP(es_secret_free_p) char *number = NULL;
+    ES_CLEANUP(es_secret_free_p) char *email = NULL;
+    wish.number = ask(wish.number, "member number", &number);
+    if (!es_ctl_given(self, "--number", wish.number)) {
+        return ES_EXIT_USAGE;
+    }
+    wish.email = ask(wish.email, "mail address", &email);
+    if (!es_ctl_given(self, "--email", wish.email)) {
         return ES_EXIT_USAGE;
     }
     struct es_member_keys keys;

@@ -208,6 +208,11 @@ static enum es_exit run(struct import *import, int fd)
     return status != ES_EXIT_OK ? status : verdict;
 }
 
+static int open_input(const char *path)
+{
+    return strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* Where rejects go: a new file, or standard error. */
 static FILE *open_rejects(const char *path)
 {
@@ -224,7 +229,7 @@ static enum es_exit import_file(const struct es_ctl_command *self,
 {
     enum es_exit status;
     struct import import = {0};
-    ES_CLEANUP(es_close_p) int fd = open(arguments->path, O_RDONLY | O_CLOEXEC);
+    ES_CLEANUP(es_close_p) int fd = open_input(arguments->path);
     if (fd < 0) {
         es_ctl_error("%s: %s", arguments->path, strerror(errno));
         return ES_EXIT_FAILED;
@@ -252,8 +257,8 @@ enum es_exit es_ctl_member_import(const struct es_ctl_command *self, int argc, c
 {
     struct arguments arguments = {0};
     const struct es_ctl_option options[] = {
-        {"FILE", NULL, "CSV with a line of column names: number,email[,zone]", &arguments.path,
-         NULL},
+        {"FILE", NULL, "CSV with a line of names: number,email[,zone] (-: standard input)",
+         &arguments.path, NULL},
         {"--rejects", "FILE", "list lines that were not entered here, not on standard error",
          &arguments.rejects, NULL},
         {"--lookup-key", "FILE", "instead of $ELDERSAFE_LOOKUP_KEY_FILE", &arguments.lookup, NULL},

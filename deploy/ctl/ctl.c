@@ -87,7 +87,7 @@ static const struct es_ctl_option *next_plain(const struct es_ctl_option *option
 static const struct es_ctl_option *find_option(const struct es_ctl_option *options, size_t count,
                                                const char *argument, const char **ret_value)
 {
-    if (argument[0] != '-') {
+    if (argument[0] != '-' || argument[1] == '\0') { /* "-" stands for standard input */
         *ret_value = argument;
         return next_plain(options, count);
     }

@@ -13,7 +13,7 @@ static const struct es_ctl_command commands[] = {
      "Check the database: version, rights, append-only tables, partitions, connections.",
      es_ctl_check},
     {"status", "[--json]", "How the installation is doing, at a glance.", es_ctl_status},
-    {"member add", "--number NUMBER --email ADDRESS [--zone ZONE]", "Enter one member.",
+    {"member add", "[--number NUMBER] [--email ADDRESS] [--zone ZONE]", "Enter one member.",
      es_ctl_member_add},
     {"member import", "FILE [--rejects FILE]",
      "Enter members from a CSV file; doing it again changes nothing.", es_ctl_member_import},

@@ -1,13 +1,15 @@
 // eldersafectl as operators use it: members, keys, tokens, coins, events, and what there is to see.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { P2PKH, PrivateKey, Transaction } from '@bsv/sdk';
 import sodium from 'libsodium-wrappers';
-import { createWorld } from '../harness/world.js';
-import { ISSUER } from '../../deploy/local/site.js';
+import { createWorld, SANITIZER_ENVIRONMENT } from '../harness/world.js';
+import { ctlEnvironment } from '../../deploy/local/ctl.js';
+import { ISSUER, programPath } from '../../deploy/local/site.js';
 import { newKey, publicKeyOf, verifierKey } from '../../deploy/local/keys.js';
 import { signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger, untilFinal } from './support/ledger.js';
@@ -79,6 +81,27 @@ test('FE12: a member is kept as keyed hashes and a sealed address; the same agai
   assert.equal(await openAddress(world), 'ctl.anna@example.org');
   const dump = JSON.stringify((await world.sql.query('SELECT m.*, l.*, v.*, a.* FROM core.members m, core.liveness l, vault.contacts v, core.audit_log a')).rows);
   assert.doesNotMatch(dump, /anna|M7001/i);
+});
+
+/** Runs a command with INPUT on standard input. */
+function typed(world, argv, input) {
+  const env = { PATH: process.env.PATH, ...ctlEnvironment(world.site), ...SANITIZER_ENVIRONMENT };
+  return spawnSync(programPath('eldersafectl'), argv, { encoding: 'utf8', input, env });
+}
+
+test('FE12: what is personal can be typed instead of standing on the command line, where ps shows it', async (t) => {
+  const world = await createWorld(t);
+  const asked = typed(world, ['member', 'add', '--zone', 'Europe/Oslo'], 'M7101\ntyped1@example.org\n');
+  assert.deepEqual([asked.status, asked.stderr], [OK, '']);
+  assert.match(asked.stdout, /^member \d+ added\n$/);
+  assert.match(typed(world, ['member', 'add', '--number', 'M7101'], 'typed1@example.org').stdout, /was there already/);
+  for (const input of ['', 'M7102\n', '\n']) {
+    const { status, stderr } = typed(world, ['member', 'add'], input);
+    assert.equal(status, USAGE, input);
+    assert.match(stderr, /--(number|email) is needed/);
+  }
+  assert.match(typed(world, ['member', 'import', '-'], 'number,email\nM7103,typed3@example.org\n').stdout, /^1 added/);
+  assert.equal(await count(world, 'core.members'), 2);
 });
 
 test('member import reads what spreadsheets write, and importing again changes nothing', async (t) => {
@@ -233,6 +256,8 @@ test('coins that pay our address are learned once, others are refused', async (t
   const tx = payment(address, [1000, 2500]);
   tx.addOutput({ satoshis: 77, lockingScript: new P2PKH().lock(PrivateKey.fromHex('07'.repeat(32)).toPublicKey().toHash()) });
   assert.match(world.ctl(['coin', 'add', tx.toHex()], { settings }), new RegExp(`^transaction ${tx.id('hex')} pays us 3500 satoshis in 2 outputs: 2 new coins`));
+  const again = typed(world, ['coin', 'add', '--key', settings.CHAIN_KEY_FILE, '-'], tx.toHex());
+  assert.match(again.stdout, /0 new coins, 2 there already/, again.stderr);
   const file = writeFile(world, 'payment.hex', `${tx.toHex()}\n`);
   assert.match(world.ctl(['coin', 'add', file], { settings }), /0 new coins, 2 there already/);
   const list = world.ctl(['coin', 'list']);
