@@ -6,9 +6,13 @@ import { spawn } from 'node:child_process';
 const CONFLICT = 75;
 const HOLD = 'echo held && exec cat >/dev/null';
 
-/** Holds the lock on the file PATH (created when missing); null when somebody else has it. */
-export function holdLock(path) {
-  const options = ['--nonblock', '--conflict-exit-code', String(CONFLICT)];
+/**
+ * Holds the lock on the file PATH (created when missing); null when somebody else has it, WAIT seconds
+ * later still. (Who was killed lets go a moment later: its helper has to notice.)
+ */
+export function holdLock(path, { wait = 0 } = {}) {
+  const patience = wait > 0 ? ['--timeout', String(wait)] : ['--nonblock'];
+  const options = [...patience, '--conflict-exit-code', String(CONFLICT)];
   const helper = spawn('flock', [...options, path, 'sh', '-c', HOLD], {
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true, // Ctrl-C is for us to handle, not for the helper

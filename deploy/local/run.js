@@ -17,6 +17,7 @@ import { manual } from './manual.js';
 import { DEMO_MEMBERS, Stack } from './stack.js';
 
 const ALREADY_RUNNING = 75;
+const LOCK_WAIT_S = 2; // one that was just killed is still letting go
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 function say(line) {
@@ -27,7 +28,7 @@ async function main() {
   const layout = readLayout(process.env);
   mkdirSync(layout.folder, { recursive: true, mode: 0o711 });
   const pidFile = path.join(layout.folder, 'pid');
-  const lock = await holdLock(path.join(layout.folder, 'lock'));
+  const lock = await holdLock(path.join(layout.folder, 'lock'), { wait: LOCK_WAIT_S });
   if (!lock) {
     const pid = existsSync(pidFile) ? readFileSync(pidFile, 'utf8').trim() : 'unknown';
     process.stderr.write(`eldersafe: a stack already runs in ${layout.folder} (process ${pid})\n`);
