@@ -30,6 +30,20 @@ test('one large coin is split, so that checkpoints need not queue for it', async
   await world.eventuallySql('the split is final as well', "SELECT state = 'final' FROM anchor.transactions WHERE kind = 'split'");
 });
 
+test('J2.10: splits that are refused are tried again after growing pauses', async (t) => {
+  const world = await anchoringWorld(t, { coins: 1, satoshis: 500_000 });
+  await world.chain.faults({ fault: 'reject', reason: 'script', api: 'arc', count: 'until-cleared' });
+  await startLedger(world, { settings: { COINS_READY: 10, COIN_VALUE: 10_000 } });
+  await world.eventuallySql('one was refused', "SELECT bool_or(state = 'rejected') FROM anchor.transactions WHERE kind = 'split'");
+  const { requests } = (await world.chain.state()).requests.woc.header;
+  await world.chain.wait({ for: 'requests', api: 'woc', operation: 'header', count: requests + 100, timeoutMs: 60_000 });
+  const { length } = await transactions(world, { kind: 'split' });
+  assert.ok(length <= 8, `${length} splits in a hundred rounds`);
+  await world.chain.clearFaults();
+  await world.sql.query("UPDATE anchor.transactions SET state_since = state_since - interval '1 hour' WHERE state = 'rejected'");
+  await world.eventuallySql('ten coins are ready', 'SELECT count(*) >= 10 FROM anchor.coins WHERE spent_by IS NULL AND usable');
+});
+
 test('E99 J2.10: the fee is what the provider asks for, at once', async (t) => {
   const world = await anchoringWorld(t, { chain: { options: { 'fee-rate': 250 } } });
   const ledger = await startLedger(world);

@@ -1,8 +1,10 @@
 #include "worker-ledger/anchor/sign.h"
 
+#include "common/base/backoff.h"
 #include "common/daemon/fault.h"
 #include "common/observe/log.h"
 #include "worker-ledger/chain/fee.h"
+#include "worker-ledger/db/refusals.h"
 #include "worker-ledger/db/transactions.h"
 #include "worker-ledger/wallet/choose.h"
 
@@ -12,6 +14,9 @@
 #define SEVERAL_MAX 64 /* coins put together when none does */
 #define RAISES_MAX  64 /* tries to make bytes that are new */
 #define RAISE_PART  20 /* by a twentieth each */
+
+#define SPLIT_BASE_MS 1000 /* pause after a split that was refused */
+#define SPLIT_CAP_MS  (3600 * 1000)
 
 struct signing {
     const struct es_sign_policy *policy;
@@ -90,6 +95,18 @@ static enum es_db_result build_new(struct es_db *db, struct es_arena *arena,
     return ES_DB_OK;
 }
 
+/* A checkpoint waits in its row after a refusal. A split has none, and would come with each poll.
+ */
+static enum es_db_result is_split_early(struct es_db *db, bool *ret_early)
+{
+    int64_t refused = 0;
+    int64_t ago_ms = 0;
+    enum es_db_result result = es_refusals_splits(db, &refused, &ago_ms);
+    *ret_early =
+        refused > 0 && ago_ms < es_backoff_ms(SPLIT_BASE_MS, SPLIT_CAP_MS, (unsigned)refused);
+    return result;
+}
+
 enum es_db_result es_sign_store(struct es_db *db, struct es_arena *arena,
                                 const struct es_sign_policy *policy, int64_t checkpoint_id,
                                 struct es_build_request *request, const struct es_coin_row *coins,
@@ -97,7 +114,13 @@ enum es_db_result es_sign_store(struct es_db *db, struct es_arena *arena,
 {
     struct es_built built;
     int64_t id = 0;
-    enum es_db_result result = build_new(db, arena, policy, request, &built, ret_outcome);
+    bool early = false;
+    enum es_db_result result = checkpoint_id == 0 ? is_split_early(db, &early) : ES_DB_OK;
+    if (result != ES_DB_OK || early) {
+        *ret_outcome = ES_SIGN_IDLE;
+        return result;
+    }
+    result = build_new(db, arena, policy, request, &built, ret_outcome);
     if (result != ES_DB_OK || *ret_outcome != ES_SIGN_SIGNED) {
         return result;
     }

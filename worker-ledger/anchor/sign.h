@@ -40,7 +40,8 @@ enum es_db_result es_sign_next(struct es_db *db, const struct es_sign_policy *po
 /*
  * Build REQUEST (its fee rate and fee cap are set here from POLICY), store the transaction as
  * `signed` with COINS reserved for it and its change as coins. Within the caller's database
- * transaction, under es_coins_lock(). CHECKPOINT_ID 0: a split.
+ * transaction, under es_coins_lock(). CHECKPOINT_ID 0: a split; ES_SIGN_IDLE while the back-off
+ * after refused ones lasts.
  *
  * Bytes that were rejected before are not made again: the rate is raised a little until they
  * differ. When the coins do not pay for that, the outcome is ES_SIGN_KNOWN.

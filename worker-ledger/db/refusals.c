@@ -62,6 +62,21 @@ const struct es_db_statement es_refusals_count_statement = {
            "  WHERE transaction_id = $1)",
 };
 
+/* Those since the last split that was not refused. They are few, and found by their lack of a
+ * checkpoint; MATERIALIZED, so that nobody looks for them among all transactions backwards. */
+const struct es_db_statement es_refusals_splits_statement = {
+    .name = "refusals_splits",
+    .params = "",
+    .sql =
+        "WITH splits AS MATERIALIZED (SELECT transaction_id, state, state_since"
+        "  FROM anchor.transactions WHERE checkpoint_id IS NULL)"
+        " SELECT count(*) AS refused,"
+        "  coalesce((extract(epoch FROM clock_timestamp() - max(state_since)) * 1000)::bigint, 0)"
+        "   AS ago_ms"
+        " FROM splits WHERE state = 'rejected' AND transaction_id > coalesce((SELECT"
+        "  max(transaction_id) FROM splits WHERE state NOT IN ('rejected', 'stale')), 0)",
+};
+
 struct context {
     const struct es_rejection *rejection;
     struct es_arena *arena;
@@ -141,4 +156,15 @@ enum es_db_result es_refusals_reject(struct es_db *db, const struct es_rejection
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     struct context context = {.rejection = rejection, .arena = arena};
     return es_db_transaction(db, "reject", reject_body, &context);
+}
+
+enum es_db_result es_refusals_splits(struct es_db *db, int64_t *ret_refused, int64_t *ret_ago_ms)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    enum es_db_result result = es_db_one(db, &es_refusals_splits_statement, &rows);
+    if (result == ES_DB_OK) {
+        *ret_refused = es_db_i64(rows, 0, "refused");
+        *ret_ago_ms = es_db_i64(rows, 0, "ago_ms");
+    }
+    return result;
 }

@@ -16,6 +16,7 @@ extern const struct es_db_statement es_refusals_stale_statement;
 extern const struct es_db_statement es_refusals_coins_statement;
 extern const struct es_db_statement es_refusals_requeue_statement;
 extern const struct es_db_statement es_refusals_count_statement;
+extern const struct es_db_statement es_refusals_splits_statement;
 
 struct es_rejection {
     int64_t transaction_id;
@@ -32,3 +33,8 @@ struct es_rejection {
  * so that the rejection cannot be true: nothing is changed. */
 enum es_db_result es_refusals_reject(struct es_db *db,
                                      const struct es_rejection *rejection) ES_MUST_CHECK;
+
+/* How many splits were rejected since the last one that was not, and how long ago the last of them
+ * was. */
+enum es_db_result es_refusals_splits(struct es_db *db, int64_t *ret_refused,
+                                     int64_t *ret_ago_ms) ES_MUST_CHECK;

@@ -51,6 +51,7 @@ const struct es_db_statement *const es_ledger_statements[] = {
     &es_refusals_coins_statement,
     &es_refusals_requeue_statement,
     &es_refusals_count_statement,
+    &es_refusals_splits_statement,
     &es_headers_lock_statement,
     &es_headers_range_statement,
     &es_headers_at_statement,
