@@ -5,6 +5,18 @@
 #define CONNECT_TIMEOUT_MS             1500
 #define IDLE_IN_TRANSACTION_TIMEOUT_MS 10000
 
+bool app_load_zones(struct app *app, const char *directory, struct es_buf *error)
+{
+    app->zones = es_zones_new(directory);
+    if (es_zones_get(app->zones, ES_DAY_DEFAULT_ZONE) == NULL) {
+        es_buf_add_str(error,
+                       "the time zone " ES_DAY_DEFAULT_ZONE " (package tzdata) cannot be used\n");
+        app->zones = es_zones_free(app->zones);
+        return false;
+    }
+    return true;
+}
+
 struct es_db_config app_db_config(const struct app *app, bool generic_plans)
 {
     return (struct es_db_config){

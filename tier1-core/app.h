@@ -64,6 +64,10 @@ struct worker {
     struct es_redis *redis; /* NULL when no Redis is configured */
 };
 
+/* Make APP's zones from DIRECTORY (NULL: the system's). False, with a line in ERROR and nothing
+ * made, when the default zone is not there: it stands in for every zone that cannot be read. */
+bool app_load_zones(struct app *app, const char *directory, struct es_buf *error) ES_MUST_CHECK;
+
 /* How every connection of the process is made. Texts are APP's. */
 struct es_db_config app_db_config(const struct app *app, bool generic_plans);
 struct es_redis_config app_redis_config(const struct app *app);

@@ -41,9 +41,10 @@ static void stop_keys(void *app)
 /* What all threads share and no thread owns. */
 static enum es_exit start_shared(void *app_, struct es_buf *error)
 {
-    (void)error;
     struct app *app = app_;
-    app->zones = es_zones_new(NULL);
+    if (!app_load_zones(app, NULL, error)) {
+        return ES_EXIT_FAILED;
+    }
     app->token_cache = es_token_cache_new((size_t)app->config.token_cache);
     app->limiter = es_limiter_new(LIMITER_ENTRIES);
     app->metrics = es_metrics_new(core_metrics, CORE_METRIC_COUNT);
