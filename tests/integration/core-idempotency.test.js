@@ -153,7 +153,7 @@ test('J3.2 N13: a device asked for again under its key is not made again, and it
   const world = await createWorld(t);
   const core = await world.start('core', { settings: SETTINGS });
   const token = await forgeToken(world, await newMember(world));
-  const ask = (label, key = 'phone') => core.request('/api/auth/device', { method: 'POST', token, ...keyed(key), body: { label } });
+  const ask = (device, key = 'phone') => core.request('/api/auth/device', { method: 'POST', token, ...keyed(key), body: { device } });
   const first = await ask('phone');
   assert.equal(first.status, 201);
   world.canary('device token', first.json.token);

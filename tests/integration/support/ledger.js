@@ -52,7 +52,7 @@ let leavesMade = 0;
 
 /** COUNT waiting leaves, as a tier would put them there; with `rewarded`, each is the signal of a member of its own. */
 export async function putLeaves(world, count, { rewarded = false, agedSeconds = 0 } = {}) {
-  if (rewarded) return putSignals(world, await newMembers(world, count));
+  if (rewarded) return putSignals(world, count);
   const hashes = Array.from({ length: count }, () => createHash('sha256').update(`leaf ${leavesMade++} ${world.database}`).digest());
   await world.sql.query(
     `INSERT INTO anchor.leaves (leaf_id, hash, waiting_since)
@@ -64,18 +64,30 @@ export async function putLeaves(world, count, { rewarded = false, agedSeconds = 
 const digest = (bytes) => createHash('sha256').update(bytes).digest();
 
 /** The public ids of COUNT new members. */
-async function newMembers(world, count) {
+async function newMembers(client, count) {
   const ids = Array.from({ length: count }, () => randomBytes(16));
   const column = (of) => ids.map(of);
-  await world.sql.query(
+  await client.query(
     `SELECT core.add_members($1, $2, $3, $4, $5, 'test', gen_random_uuid())`,
     [ids, column(digest), column((id) => digest(digest(id))), column(() => 'UTC'), column(() => Buffer.alloc(64))]);
   return ids;
 }
 
-/** Today's first signal of each of these members and its leaf, as core writes them; yields the leaf hashes. */
-async function putSignals(world, publicIds) {
-  const { rows } = await world.sql.query(
+/** Today's first signal of each of COUNT new members and its leaf, as core writes them; yields the leaf hashes. */
+async function putSignals(world, count) {
+  const client = await world.sql.connect();
+  try {
+    await client.query('BEGIN'); // the audit of the members has leaves, too: one checkpoint for all
+    const hashes = await signalsOf(client, await newMembers(client, count));
+    await client.query('COMMIT');
+    return hashes;
+  } finally {
+    client.release();
+  }
+}
+
+async function signalsOf(client, publicIds) {
+  const { rows } = await client.query(
     `WITH made AS (
        INSERT INTO core.signals (member_id, signal_day, signal_id, channel, evidence, received_at, salt, event, actor, request_id)
        SELECT member_id, (now.at AT TIME ZONE 'UTC')::date, nextval('anchor.leaf_ids'), 'app', 'strong', now.at, public_id,
