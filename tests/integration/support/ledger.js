@@ -52,7 +52,7 @@ let leavesMade = 0;
 
 /** COUNT waiting leaves, as a tier would put them there; with `rewarded`, each is the signal of a member of its own. */
 export async function putLeaves(world, count, { rewarded = false, agedSeconds = 0 } = {}) {
-  if (rewarded) return putSignals(world, count);
+  if (rewarded) return putSignals(world, await newMembers(world, count));
   const hashes = Array.from({ length: count }, () => createHash('sha256').update(`leaf ${leavesMade++} ${world.database}`).digest());
   await world.sql.query(
     `INSERT INTO anchor.leaves (leaf_id, hash, waiting_since)
@@ -61,33 +61,24 @@ export async function putLeaves(world, count, { rewarded = false, agedSeconds = 
   return hashes;
 }
 
-const digest = (bytes) => createHash('sha256').update(bytes).digest();
-
-/** The public ids of COUNT new members. */
-async function newMembers(client, count) {
+/** The public ids of COUNT new members, straight into the tables: their entries of the audit would be leaves, too. */
+async function newMembers(world, count) {
   const ids = Array.from({ length: count }, () => randomBytes(16));
-  const column = (of) => ids.map(of);
-  await client.query(
-    `SELECT core.add_members($1, $2, $3, $4, $5, 'test', gen_random_uuid())`,
-    [ids, column(digest), column((id) => digest(digest(id))), column(() => 'UTC'), column(() => Buffer.alloc(64))]);
+  await world.sql.query(
+    `WITH accounts AS (
+       INSERT INTO pay.accounts (kind, currency, may_go_below_zero) SELECT 'member_reward', 'SAT', false FROM unnest($1::bytea[]) RETURNING account_id),
+     added AS (
+       INSERT INTO core.members (public_id, number_hash, email_hash, zone, reward_account)
+       SELECT id, sha256('number' || id), sha256('email' || id), 'UTC', account_id
+       FROM (SELECT account_id, row_number() OVER () AS i FROM accounts) a JOIN unnest($1::bytea[]) WITH ORDINALITY AS t (id, i) USING (i)
+       RETURNING member_id)
+     INSERT INTO core.liveness (member_id) SELECT member_id FROM added`, [ids]);
   return ids;
 }
 
-/** Today's first signal of each of COUNT new members and its leaf, as core writes them; yields the leaf hashes. */
-async function putSignals(world, count) {
-  const client = await world.sql.connect();
-  try {
-    await client.query('BEGIN'); // the audit of the members has leaves, too: one checkpoint for all
-    const hashes = await signalsOf(client, await newMembers(client, count));
-    await client.query('COMMIT');
-    return hashes;
-  } finally {
-    client.release();
-  }
-}
-
-async function signalsOf(client, publicIds) {
-  const { rows } = await client.query(
+/** Today's first signal of each of these members and its leaf, as core writes them; yields the leaf hashes. */
+async function putSignals(world, publicIds) {
+  const { rows } = await world.sql.query(
     `WITH made AS (
        INSERT INTO core.signals (member_id, signal_day, signal_id, channel, evidence, received_at, salt, event, actor, request_id)
        SELECT member_id, (now.at AT TIME ZONE 'UTC')::date, nextval('anchor.leaf_ids'), 'app', 'strong', now.at, public_id,
