@@ -50,8 +50,9 @@ struct es_unspent {
 };
 
 struct es_unspent_list {
-    struct es_unspent *items;
+    struct es_unspent *items; /* not above ES_UNSPENT_MAX of them */
     size_t count;
+    size_t left_out; /* there are more, each no larger than any of these */
 };
 
 /* What becomes of a question that is not about a transaction of ours. */

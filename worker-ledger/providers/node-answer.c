@@ -4,6 +4,7 @@
 #include "worker-ledger/chain/hash256.h"
 #include "worker-ledger/providers/json.h"
 #include "worker-ledger/providers/tsc.h"
+#include "worker-ledger/providers/unspent.h"
 #include "worker-ledger/providers/words.h"
 
 #include <stdio.h>
@@ -243,7 +244,7 @@ static bool read_unspent(const json_t *item, struct es_unspent *ret_unspent)
     int64_t confirmations = 0;
     struct es_unspent unspent = {.confirmed = false};
     if (!es_provider_json_outpoint(item, "txid", "vout", &unspent.outpoint) ||
-        !es_provider_json_bsv(item, "amount", &unspent.satoshis) || unspent.satoshis == 0 ||
+        !es_provider_json_bsv(item, "amount", &unspent.satoshis) ||
         !es_provider_json_int(item, "confirmations", &confirmations)) {
         return false;
     }
@@ -258,17 +259,18 @@ enum es_question es_node_read_unspent(struct es_arena *arena, long http_status, 
     ES_CLEANUP(reply_done) struct reply reply = reply_read(http_status, body, length);
     enum es_question question = question_of(&reply);
     size_t count = json_array_size(reply.result);
-    if (question != ES_QUESTION_ANSWERED || !json_is_array(reply.result) ||
-        count > ES_UNSPENT_MAX) {
+    if (question != ES_QUESTION_ANSWERED || !json_is_array(reply.result)) {
         return ES_QUESTION_UNANSWERED;
     }
-    struct es_unspent_list list = {
-        .items = es_arena_alloc(arena, (count + 1) * sizeof(*list.items)), .count = count};
+    struct es_unspent_list list = {.items =
+                                       es_arena_alloc(arena, (count + 1) * sizeof(*list.items))};
     for (size_t i = 0; i < count; i++) {
-        if (!read_unspent(json_array_get(reply.result, i), &list.items[i])) {
+        if (!read_unspent(json_array_get(reply.result, i), &list.items[list.count])) {
             return ES_QUESTION_UNANSWERED;
         }
+        list.count += list.items[list.count].satoshis > 0;
     }
+    es_unspent_keep_largest(&list);
     *ret_list = list;
     return ES_QUESTION_ANSWERED;
 }

@@ -5,6 +5,7 @@
 #include "worker-ledger/chain/hash256.h"
 #include "worker-ledger/providers/json.h"
 #include "worker-ledger/providers/tsc.h"
+#include "worker-ledger/providers/unspent.h"
 #include "worker-ledger/providers/words.h"
 
 #include <string.h>
@@ -179,7 +180,7 @@ static bool read_unspent(const json_t *item, struct es_unspent *ret_unspent)
     int64_t height = 0;
     struct es_unspent unspent = {.confirmed = false};
     if (!es_provider_json_outpoint(item, "tx_hash", "tx_pos", &unspent.outpoint) ||
-        !es_provider_json_int(item, "value", &unspent.satoshis) || unspent.satoshis <= 0 ||
+        !es_provider_json_int(item, "value", &unspent.satoshis) || unspent.satoshis < 0 ||
         unspent.satoshis > (int64_t)ES_TX_SATOSHIS_MAX) {
         return false;
     }
@@ -194,7 +195,7 @@ enum es_question es_woc_read_unspent(struct es_arena *arena, long http_status, c
     ES_CLEANUP(es_provider_json_free_p) json_t *answer = parse(http_status, body, length);
     const json_t *result = json_object_get(answer, "result");
     size_t count = json_array_size(result);
-    if (!json_is_array(result) || count > ES_UNSPENT_MAX) {
+    if (!json_is_array(result)) {
         return ES_QUESTION_UNANSWERED;
     }
     struct es_unspent_list list = {.items =
@@ -207,8 +208,9 @@ enum es_question es_woc_read_unspent(struct es_arena *arena, long http_status, c
         if (!read_unspent(item, &list.items[list.count])) {
             return ES_QUESTION_UNANSWERED;
         }
-        list.count++;
+        list.count += list.items[list.count].satoshis > 0;
     }
+    es_unspent_keep_largest(&list);
     *ret_list = list;
     return ES_QUESTION_ANSWERED;
 }

@@ -458,6 +458,46 @@ static void coins_are_listed_without_those_already_spent(void **state)
     assert_false(list.items[0].confirmed);
 }
 
+#define DUST 10000
+
+/* Anybody can pay us a satoshi ten thousand times; or nothing. */
+static void a_list_full_of_dust_still_shows_the_money(void **state)
+{
+    (void)state;
+    ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
+    ES_CLEANUP(es_buf_done) struct es_buf woc = ES_BUF_INIT;
+    ES_CLEANUP(es_buf_done) struct es_buf node = ES_BUF_INIT;
+    struct es_unspent_list list;
+    es_buf_add_str(&woc, "{\"result\":[");
+    es_buf_add_str(&node, "{\"error\":null,\"result\":[");
+    for (int i = 0; i <= DUST; i++) {
+        int value = i == DUST ? 5000 : i == 0 ? 0 : 1;
+        es_buf_printf(&woc, "%s{\"height\":9,\"tx_pos\":%d,\"tx_hash\":\"" OURS "\",\"value\":%d}",
+                      i > 0 ? "," : "", i, value);
+        es_buf_printf(&node,
+                      "%s{\"txid\":\"" OURS "\",\"vout\":%d,\"amount\":0.%08d,"
+                      "\"confirmations\":3}",
+                      i > 0 ? "," : "", i, value);
+    }
+    es_buf_printf(&woc, ",{\"height\":9,\"tx_pos\":%d,\"tx_hash\":\"" OURS "\",\"value\":1}]}",
+                  DUST + 1);
+    es_buf_printf(&node,
+                  ",{\"txid\":\"" OURS "\",\"vout\":%d,\"amount\":0.00000001,"
+                  "\"confirmations\":3}]}",
+                  DUST + 1);
+    assert_int_equal(es_woc_read_unspent(arena, 200, es_buf_str(&woc), woc.length, &list),
+                     ES_QUESTION_ANSWERED);
+    assert_int_equal(list.count, ES_UNSPENT_MAX);
+    assert_int_equal(list.left_out, 1);
+    assert_int_equal(list.items[0].satoshis, 5000);
+    assert_int_equal(list.items[0].outpoint.vout, DUST);
+    assert_int_equal(es_node_read_unspent(arena, 200, es_buf_str(&node), node.length, &list),
+                     ES_QUESTION_ANSWERED);
+    assert_int_equal(list.count, ES_UNSPENT_MAX);
+    assert_int_equal(list.left_out, 1);
+    assert_int_equal(list.items[0].satoshis, 5000);
+}
+
 static void details_are_printable_and_short(void **state)
 {
     (void)state;
@@ -488,6 +528,8 @@ int main(void)
         TEST("what is not JSON is refused", what_is_not_json_is_refused),
         TEST("coins are listed without those already spent",
              coins_are_listed_without_those_already_spent),
+        TEST("J2.12 a list full of dust still shows the money",
+             a_list_full_of_dust_still_shows_the_money),
         TEST("details are printable and short", details_are_printable_and_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

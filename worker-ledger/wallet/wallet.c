@@ -28,6 +28,7 @@ struct es_wallet {
     int64_t coins_due;
     bool coins_listed; /* our coins were asked for and written at least once, or cannot be */
     bool low;          /* the balance is low, and that was said */
+    bool left_out;     /* the list of our coins was too long, and that was said */
     bool contradicted; /* a final transaction is, and that was said */
 };
 
@@ -102,14 +103,17 @@ static void refresh_policy(struct es_wallet *wallet)
 }
 
 /* --- coins ----------------------------------------------------------------------------------- */
-/* Confirmed outputs only: until then a payment from outside may change its id or vanish. */
-static struct es_coin *confirmed_coins(struct es_arena *arena, const struct es_unspent_list *list,
-                                       size_t *ret_count)
+/* Confirmed outputs only: until then a payment from outside may change its id or vanish. And only
+ * those worth more than the input that spends them, as anybody may send us dust. */
+static struct es_coin *worthy_coins(struct es_arena *arena, const struct es_unspent_list *list,
+                                    int64_t rate, size_t *ret_count)
 {
+    uint64_t price = 0;
+    bool priced = es_fee_for_size(ES_FEE_INPUT_SIZE, (uint64_t)rate, &price);
     struct es_coin *coins = es_arena_alloc(arena, list->count * sizeof(*coins));
     size_t count = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].confirmed) {
+        if (list->items[i].confirmed && priced && (uint64_t)list->items[i].satoshis > price) {
             coins[count++] = (struct es_coin){.outpoint = list->items[i].outpoint,
                                               .satoshis = (uint64_t)list->items[i].satoshis};
         }
@@ -118,12 +122,24 @@ static struct es_coin *confirmed_coins(struct es_arena *arena, const struct es_u
     return coins;
 }
 
+static void tell_left_out(struct es_wallet *wallet, size_t left_out)
+{
+    if (left_out > 0 && !wallet->left_out) {
+        es_log(ES_LOG_WARN, "ledger.coins_left_out", es_f_int("outputs", (int64_t)left_out));
+    } else if (left_out == 0 && wallet->left_out) {
+        es_log_plain(ES_LOG_INFO, "ledger.coins_listed_whole");
+    }
+    wallet->left_out = left_out > 0;
+}
+
 static enum es_db_result store_coins(struct es_wallet *wallet, const struct es_unspent_list *list)
 {
     size_t count = 0;
     int64_t learnt = 0;
     int64_t trusted = 0;
-    struct es_coin *coins = confirmed_coins(wallet->arena, list, &count);
+    struct es_coin *coins =
+        worthy_coins(wallet->arena, list, es_fees_rate(wallet->ledger->fees), &count);
+    tell_left_out(wallet, list->left_out);
     if (count == 0) {
         return ES_DB_OK;
     }
