@@ -82,7 +82,34 @@ static json_t *json_link(const char *name, const struct es_verify_finding *findi
                      "message", finding->message);
 }
 
-static void print_text(const struct es_verify_report *report)
+/* RESULT must not claim a link that nobody looked at. Names of those among COUNT, "" if none. */
+static const char *unchecked(struct es_arena *arena, const struct es_verify_finding *links,
+                             size_t count, const char *(*name)(size_t link))
+{
+    const char *names = "";
+    for (size_t i = 0; i < count; i++) {
+        if (links[i].state == ES_VERIFY_SKIPPED) {
+            names = es_arena_printf(arena, "%s%s%s", names, names[0] != '\0' ? ", " : "", name(i));
+        }
+    }
+    return names;
+}
+
+static void print_result(const char *whole, const char *partly, const char *unchecked_links)
+{
+    if (unchecked_links[0] == '\0') {
+        (void)printf("RESULT       %s\n", whole);
+    } else {
+        (void)printf("RESULT       %s; not checked: %s\n", partly, unchecked_links);
+    }
+}
+
+static const char *link_name(size_t link)
+{
+    return es_verify_link_text((enum es_verify_link)link);
+}
+
+static void print_text(struct es_arena *arena, const struct es_verify_report *report)
 {
     for (size_t i = 0; i < ES_VERIFY_LINK_COUNT; i++) {
         print_link(es_verify_link_text((enum es_verify_link)i), &report->links[i]);
@@ -94,14 +121,17 @@ static void print_text(const struct es_verify_report *report)
     }
     switch (report->outcome) {
     case ES_VERIFY_HOLDS:
-        (void)printf("RESULT       every link holds\n");
+        print_result("every link holds", "every other link holds",
+                     unchecked(arena, report->links, ES_VERIFY_LINK_COUNT, link_name));
         break;
     case ES_VERIFY_FALSE:
         (void)printf("RESULT       BROKEN at %s: do not rely on this receipt\n",
                      es_verify_link_text(first_broken(report)));
         break;
     case ES_VERIFY_INCOMPLETE:
-        (void)printf("RESULT       holds as far as it goes, but is not yet in a block\n");
+        print_result("holds as far as it goes, but is not yet in a block",
+                     "holds as far as it goes, but is not yet in a block",
+                     unchecked(arena, report->links, ES_VERIFY_LINK_COUNT, link_name));
         break;
     }
 }
@@ -146,13 +176,18 @@ static int verify(const struct es_options *options)
     if (options->json && !options->quiet) {
         print_json(&report);
     } else if (!options->quiet) {
-        print_text(&report);
+        print_text(arena, &report);
     }
     return exit_status_of(report.outcome);
 }
 
 /* --- the log only grew ----------------------------------------------------------------------- */
-static void print_growth_text(const struct es_growth_report *report)
+static const char *growth_name(size_t link)
+{
+    return es_growth_link_text((enum es_growth_link)link);
+}
+
+static void print_growth_text(struct es_arena *arena, const struct es_growth_report *report)
 {
     const char *broken = NULL;
     for (size_t i = 0; i < ES_GROWTH_LINK_COUNT; i++) {
@@ -164,7 +199,8 @@ static void print_growth_text(const struct es_growth_report *report)
     }
     switch (report->outcome) {
     case ES_VERIFY_HOLDS:
-        (void)printf("RESULT       the log only grew\n");
+        print_result("the log only grew", "the log only grew",
+                     unchecked(arena, report->links, ES_GROWTH_LINK_COUNT, growth_name));
         break;
     case ES_VERIFY_FALSE:
         (void)printf("RESULT       BROKEN at %s\n", broken);
@@ -193,6 +229,7 @@ static int verify_growth(const struct es_options *options)
 {
     ES_CLEANUP(es_buf_done) struct es_buf old = ES_BUF_INIT;
     ES_CLEANUP(es_buf_done) struct es_buf new = ES_BUF_INIT;
+    ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     struct es_tile_files files = {.directory = options->tiles};
     struct es_tile_store tiles = es_tile_files_store(&files);
     struct es_growth_report report;
@@ -206,7 +243,7 @@ static int verify_growth(const struct es_options *options)
     if (options->json && !options->quiet) {
         print_growth_json(&report);
     } else if (!options->quiet) {
-        print_growth_text(&report);
+        print_growth_text(arena, &report);
     }
     return exit_status_of(report.outcome);
 }
