@@ -164,7 +164,7 @@ test('J3.12 O52: one tampered row, one finding', async (t) => {
         const finding = await expectOne(world, story, check, what);
         assert.doesNotMatch(JSON.stringify(finding), /example\.org\b(?!\/)|70006600/);
       } finally {
-        await putBack(world, table, 'public.untouched');
+        await putBack(world, { [table]: 'public.untouched' });
         await world.sql.query('DROP TABLE public.untouched');
       }
       assert.deepEqual(audit(world).findings, [], 'put back');

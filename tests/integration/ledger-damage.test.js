@@ -60,8 +60,8 @@ async function backUp(world, name) {
   for (const table of LOG_TABLES) await world.sql.query(`CREATE TABLE public.${name}_${table} AS SELECT * FROM anchor.${table}`);
 }
 
-async function restore(world, name) {
-  for (const table of LOG_TABLES) await putBack(world, `anchor.${table}`, `public.${name}_${table}`);
+function restore(world, name) {
+  return putBack(world, Object.fromEntries(LOG_TABLES.map((table) => [`anchor.${table}`, `public.${name}_${table}`])));
 }
 
 function publishedSize(world) {
