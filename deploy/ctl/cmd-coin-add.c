@@ -4,10 +4,10 @@
 #include "deploy/ctl/chain-key.h"
 #include "deploy/ctl/ctl.h"
 #include "worker-ledger/chain/hash256.h"
-#include "worker-ledger/chain/script.h"
 #include "worker-ledger/chain/tx.h"
 #include "worker-ledger/db/coins.h"
 #include "worker-ledger/verify/input.h"
+#include "worker-ledger/wallet/funding.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,29 +41,6 @@ static bool read_raw(const char *argument, struct es_buf *out)
     return true;
 }
 
-/* The outputs of TX that KEY can spend, as coins in ARENA. */
-static size_t own_outputs(struct es_arena *arena, const struct es_tx *tx, const struct es_key *key,
-                          struct es_coin **ret_coins)
-{
-    unsigned char ours[ES_SCRIPT_P2PKH_SIZE];
-    struct es_hash txid = es_tx_id(tx);
-    struct es_coin *coins = es_arena_alloc(arena, tx->output_count * sizeof(*coins));
-    size_t count = 0;
-    es_script_p2pkh(es_key_hash(key), ours);
-    for (size_t i = 0; i < tx->output_count; i++) {
-        const struct es_tx_output *output = &tx->outputs[i];
-        if (output->satoshis > 0 && output->lock.length == sizeof(ours) &&
-            memcmp(output->lock.bytes, ours, sizeof(ours)) == 0) {
-            coins[count++] = (struct es_coin){
-                .outpoint = {.txid = txid, .vout = (uint32_t)i},
-                .satoshis = output->satoshis,
-            };
-        }
-    }
-    *ret_coins = coins;
-    return count;
-}
-
 static enum es_exit learn(struct es_db *db, const struct es_coin *coins, size_t count)
 {
     int64_t added = 0;
@@ -86,18 +63,17 @@ static enum es_exit add(const struct es_ctl_command *self, const char *argument,
                         const char *database, const struct es_key *key)
 {
     enum es_exit status;
-    struct es_tx tx;
     struct es_coin *coins = NULL;
+    size_t count = 0;
     ES_CLEANUP(es_buf_done) struct es_buf raw = ES_BUF_INIT;
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     if (!read_raw(argument, &raw)) {
         return ES_EXIT_FAILED;
     }
-    if (!es_tx_parse(arena, raw.data, raw.length, &tx)) {
+    if (!es_funding_find(arena, raw.data, raw.length, es_key_hash(key), &coins, &count)) {
         es_ctl_error("coin add: these bytes are no transaction");
         return ES_EXIT_FAILED;
     }
-    size_t count = own_outputs(arena, &tx, key, &coins);
     if (count == 0) {
         es_ctl_error("coin add: no output of this transaction pays our address");
         return ES_EXIT_FAILED;
