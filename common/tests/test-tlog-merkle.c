@@ -255,40 +255,6 @@ static void one_root_for_any_batch(void **state)
     assert_false(es_hash_equal(&before, &after));
 }
 
-static void frontier_is_stored_and_read_back(void **state)
-{
-    (void)state;
-    struct es_frontier frontier = ES_FRONTIER_EMPTY;
-    struct es_hash leaves[LEAVES_MAX];
-    naive_leaves(leaves, LEAVES_MAX);
-    for (size_t size = 0; size < LEAVES_MAX; size++) {
-        ES_CLEANUP(es_buf_done) struct es_buf stored = ES_BUF_INIT;
-        struct es_frontier again = ES_FRONTIER_EMPTY;
-        es_frontier_write(&frontier, &stored);
-        assert_int_equal(stored.length, 8 + ES_HASH_SIZE * (size_t)__builtin_popcountl(size));
-        assert_true(es_frontier_parse(stored.data, stored.length, &again));
-        es_frontier_append(&again, &leaves[size]);
-        es_frontier_append(&frontier, &leaves[size]);
-        struct es_hash root = es_frontier_root(&again);
-        struct es_hash expected = naive_root(leaves, size + 1);
-        assert_memory_equal(root.bytes, expected.bytes, ES_HASH_SIZE);
-        assert_false(es_frontier_parse(stored.data, stored.length - 1, &again));
-        es_buf_add_byte(&stored, 0);
-        assert_false(es_frontier_parse(stored.data, stored.length, &again));
-    }
-}
-
-static void frontier_refuses_impossible_sizes(void **state)
-{
-    (void)state;
-    ES_CLEANUP(es_buf_done) struct es_buf stored = ES_BUF_INIT;
-    struct es_frontier frontier;
-    es_buf_add_be64(&stored, UINT64_C(1) << 63);
-    es_buf_add_zeros(&stored, ES_HASH_SIZE);
-    assert_false(es_frontier_parse(stored.data, stored.length, &frontier));
-    assert_false(es_frontier_parse("", 0, &frontier));
-}
-
 /* printf '\0<salt>{"v":1}' | sha256sum */
 static void leaf_version_1(void **state)
 {
@@ -318,8 +284,6 @@ int main(void)
         TEST("J2.4 inclusion: sizes 1..300, every index", every_leaf_of_every_size_is_provable),
         TEST("J2.13 consistency: all pairs to 64, random to 300", any_two_sizes_are_consistent),
         TEST("J2.13 consistency: empty, equal and reversed sizes", edges_of_consistency),
-        TEST("frontier is stored and read back", frontier_is_stored_and_read_back),
-        TEST("frontier refuses impossible sizes", frontier_refuses_impossible_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 #include "common/tlog/frontier.h"
 
-#include "common/base/reader.h"
 #include "common/tlog/merkle.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 static bool has_peak(const struct es_frontier *frontier, size_t level)
@@ -37,39 +38,4 @@ struct es_hash es_frontier_root(const struct es_frontier *frontier)
         }
     }
     return root;
-}
-
-void es_frontier_write(const struct es_frontier *frontier, struct es_buf *out)
-{
-    es_buf_add_be64(out, frontier->size);
-    for (size_t level = ES_FRONTIER_LEVELS; level-- > 0;) {
-        if (has_peak(frontier, level)) {
-            es_buf_add(out, frontier->peaks[level].bytes, ES_HASH_SIZE);
-        }
-    }
-}
-
-static uint64_t read_be64(struct es_reader *reader)
-{
-    return __builtin_bswap64(es_reader_le64(reader));
-}
-
-bool es_frontier_parse(const void *bytes, size_t length, struct es_frontier *ret_frontier)
-{
-    struct es_reader reader = es_reader_make(bytes, length);
-    struct es_frontier frontier = ES_FRONTIER_EMPTY;
-    frontier.size = read_be64(&reader);
-    if (frontier.size > ES_MERKLE_SIZE_MAX) {
-        return false;
-    }
-    for (size_t level = ES_FRONTIER_LEVELS; level-- > 0;) {
-        if (has_peak(&frontier, level)) {
-            frontier.peaks[level] = es_hash_read(&reader);
-        }
-    }
-    if (!es_reader_done(&reader)) {
-        return false;
-    }
-    *ret_frontier = frontier;
-    return true;
 }

@@ -3,17 +3,13 @@
  * root at any time.
  *
  * It holds the roots of the complete subtrees that a tree of this size consists of: one for each
- * bit that is set in the size. A plain value: copy it freely; nothing to release. The sealing
- * worker keeps its serial form in PostgreSQL beside the size.
+ * bit that is set in the size. A plain value: copy it freely; nothing to release. The auditor
+ * grows one from the entries; sealing grows tiles instead (tile.h).
  */
 #pragma once
 
-#include "common/base/buf.h"
-#include "common/base/compiler.h"
 #include "common/tlog/hash.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define ES_FRONTIER_LEVELS 63
@@ -31,11 +27,3 @@ void es_frontier_append(struct es_frontier *frontier, const struct es_hash *leaf
 
 /* Root of the tree as it is; of an empty tree, SHA-256 of nothing. */
 struct es_hash es_frontier_root(const struct es_frontier *frontier);
-
-/* Append the serial form to OUT: the size as 8 bytes, high byte first, then the peaks in use from
- * the largest subtree to the smallest, 32 bytes each. At most 8 + 63 * 32 bytes. */
-void es_frontier_write(const struct es_frontier *frontier, struct es_buf *out);
-
-/* Parse a serial form; false when it is not exactly one. */
-bool es_frontier_parse(const void *bytes, size_t length,
-                       struct es_frontier *ret_frontier) ES_MUST_CHECK;
