@@ -7,22 +7,6 @@
 
 #include <string.h>
 
-const char *es_build_result_text(enum es_build_result result)
-{
-    static const char *const texts[] = {
-        [ES_BUILD_OK] = "ok",
-        [ES_BUILD_BAD_COINS] = "bad_coins",
-        [ES_BUILD_TOO_MANY] = "too_many",
-        [ES_BUILD_OVERFLOW] = "overflow",
-        [ES_BUILD_DUST] = "dust",
-        [ES_BUILD_INSUFFICIENT] = "insufficient",
-        [ES_BUILD_ABOVE_CAP] = "above_cap",
-        [ES_BUILD_NO_OUTPUT] = "no_output",
-        [ES_BUILD_SIGNING] = "signing",
-    };
-    return texts[result];
-}
-
 /* What the outputs will be, in satoshis. */
 struct plan {
     uint64_t fee;

@@ -58,9 +58,6 @@ enum es_build_result {
     ES_BUILD_SIGNING,      /* a signature did not verify */
 };
 
-/* "insufficient", ...: one word for logs and for the reason column. */
-const char *es_build_result_text(enum es_build_result result);
-
 /* Build and sign. What *RET_BUILT points to lives in ARENA. When the rest is below ES_FEE_DUST
  * after paying for an output of its own, there is no such output and the rest is part of the fee.
  */

@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ES_FEE_RATE_DEFAULT                                                                        \
-    100               /* satoshis per 1000 bytes: the going floor when none was fetched            \
-                       */
 #define ES_FEE_DUST 1 /* no spendable output may carry less, in satoshis */
 
 /* Bytes that parts of a transaction take. An input is counted with the longest signature that low S

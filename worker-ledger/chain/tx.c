@@ -135,21 +135,6 @@ void es_tx_write_extended(const struct es_tx *tx, const struct es_tx_output *pre
     write_tail(tx, out);
 }
 
-size_t es_tx_size(const struct es_tx *tx)
-{
-    size_t size = sizeof(tx->version) + es_varint_size(tx->input_count) +
-                  es_varint_size(tx->output_count) + sizeof(tx->lock_time);
-    for (size_t i = 0; i < tx->input_count; i++) {
-        size_t length = tx->inputs[i].unlock.length;
-        size += INPUT_SIZE_MIN - 1 + es_varint_size(length) + length;
-    }
-    for (size_t i = 0; i < tx->output_count; i++) {
-        size_t length = tx->outputs[i].lock.length;
-        size += OUTPUT_SIZE_MIN - 1 + es_varint_size(length) + length;
-    }
-    return size;
-}
-
 struct es_hash es_tx_id(const struct es_tx *tx)
 {
     ES_CLEANUP(es_buf_done) struct es_buf raw = ES_BUF_INIT;

@@ -59,9 +59,8 @@ struct es_tx {
 bool es_tx_parse(struct es_arena *arena, const void *bytes, size_t length,
                  struct es_tx *ret_tx) ES_MUST_CHECK;
 
-/* Append the ordinary form. es_tx_size() is its length in bytes. */
+/* Append the ordinary form. */
 void es_tx_write(const struct es_tx *tx, struct es_buf *out);
-size_t es_tx_size(const struct es_tx *tx);
 
 /* Append the Extended Format of BRC-30, which carries the outputs being spent: PREVIOUS holds one
  * for each input, in the same order. */

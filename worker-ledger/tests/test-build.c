@@ -44,7 +44,7 @@ static int set_up(void **state)
                                                .coins = bench->coins,
                                                .coin_count = 1,
                                                .commitment = &bench->checkpoint,
-                                               .fee_rate = ES_FEE_RATE_DEFAULT,
+                                               .fee_rate = 100,
                                                .fee_cap = 1000};
     *state = bench;
     return 0;
@@ -221,7 +221,6 @@ static void assert_refused(struct bench *bench, enum es_build_result result)
 {
     struct es_built built;
     assert_int_equal(es_build(bench->arena, &bench->request, &built), result);
-    assert_true(strlen(es_build_result_text(result)) > 0);
 }
 
 static void bad_coins_are_refused(void **state)

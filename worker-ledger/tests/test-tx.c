@@ -110,7 +110,6 @@ static void transactions_go_round(void **state)
         es_hash256_format(&id, txid);
         es_tx_write(&tx, &again);
         assert_written(&again, cases[i].hex);
-        assert_int_equal(es_tx_size(&tx), again.length);
         if (cases[i].txid != NULL) {
             assert_string_equal(txid, cases[i].txid);
         }
