@@ -29,16 +29,3 @@ void es_address_format(enum es_network network, const unsigned char key_hash[ES_
         abort(); /* 25 bytes never take more than 35 characters */
     }
 }
-
-bool es_address_parse(const char *text, enum es_network network,
-                      unsigned char ret_key_hash[ES_KEY_HASH_SIZE])
-{
-    unsigned char payload[ES_BASE58_BYTES_MAX];
-    size_t length = 0;
-    if (!es_base58check_parse(text, payload, &length) || length != PAYLOAD_SIZE ||
-        payload[0] != es_network_rules(network)->address_version) {
-        return false;
-    }
-    memcpy(ret_key_hash, payload + 1, ES_KEY_HASH_SIZE);
-    return true;
-}

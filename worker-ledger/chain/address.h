@@ -15,7 +15,3 @@ void es_hash160(const void *bytes, size_t length, unsigned char ret_hash[ES_KEY_
 #define ES_ADDRESS_TEXT_SIZE 36 /* at most 35 characters and a NUL */
 void es_address_format(enum es_network network, const unsigned char key_hash[ES_KEY_HASH_SIZE],
                        char ret_text[ES_ADDRESS_TEXT_SIZE]);
-
-/* False when TEXT is no P2PKH address of NETWORK. */
-bool es_address_parse(const char *text, enum es_network network,
-                      unsigned char ret_key_hash[ES_KEY_HASH_SIZE]) ES_MUST_CHECK;

@@ -44,48 +44,6 @@ void es_base58_add(struct es_buf *out, const unsigned char *bytes, size_t length
     sodium_memzero(digits, sizeof(digits));
 }
 
-/* Room for the largest value of the longest text: 88 digits are below 2^516. */
-#define NUMBER_SIZE (ES_BASE58_BYTES_MAX + 1)
-
-/* The value of LENGTH digits at TEXT, lowest byte first; false when one of them is none. */
-static bool parse_digits(const char *text, size_t length, unsigned char number[NUMBER_SIZE],
-                         size_t *ret_count)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < length; i++) {
-        const char *digit = strchr(alphabet, text[i]);
-        if (digit == NULL) {
-            return false;
-        }
-        count = multiply_add(number, count, NUMBER_SIZE, 256, BASE, (unsigned)(digit - alphabet));
-    }
-    *ret_count = count;
-    return true;
-}
-
-bool es_base58_parse(const char *text, unsigned char ret_bytes[ES_BASE58_BYTES_MAX],
-                     size_t *ret_length)
-{
-    unsigned char number[NUMBER_SIZE] = {0};
-    size_t count = 0;
-    size_t length = strnlen(text, ES_BASE58_TEXT_MAX + 1);
-    if (length > ES_BASE58_TEXT_MAX) {
-        return false;
-    }
-    size_t zeros = strspn(text, "1");
-    bool valid = parse_digits(text + zeros, length - zeros, number, &count) &&
-                 zeros + count <= ES_BASE58_BYTES_MAX;
-    if (valid) {
-        memset(ret_bytes, 0, zeros);
-        for (size_t i = 0; i < count; i++) {
-            ret_bytes[zeros + i] = number[count - 1 - i];
-        }
-        *ret_length = zeros + count;
-    }
-    sodium_memzero(number, sizeof(number));
-    return valid;
-}
-
 void es_base58check_add(struct es_buf *out, const unsigned char *bytes, size_t length)
 {
     unsigned char checked[ES_BASE58_BYTES_MAX];
@@ -94,20 +52,4 @@ void es_base58check_add(struct es_buf *out, const unsigned char *bytes, size_t l
     memcpy(checked + length, checksum.bytes, CHECKSUM_SIZE);
     es_base58_add(out, checked, length + CHECKSUM_SIZE);
     sodium_memzero(checked, sizeof(checked));
-}
-
-bool es_base58check_parse(const char *text, unsigned char ret_bytes[ES_BASE58_BYTES_MAX],
-                          size_t *ret_length)
-{
-    size_t length = 0;
-    if (!es_base58_parse(text, ret_bytes, &length) || length < CHECKSUM_SIZE) {
-        return false;
-    }
-    length -= CHECKSUM_SIZE;
-    struct es_hash checksum = es_hash256(ret_bytes, length);
-    if (memcmp(checksum.bytes, ret_bytes + length, CHECKSUM_SIZE) != 0) {
-        return false;
-    }
-    *ret_length = length;
-    return true;
 }

@@ -2,15 +2,11 @@
 
 #include "common/base/random.h"
 #include "worker-ledger/chain/address.h"
-#include "worker-ledger/chain/base58.h"
 
 #include <secp256k1.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WIF_COMPRESSED_MARK 0x01
-#define WIF_SIZE            (1 + ES_KEY_SECRET_SIZE + 1) /* version, secret, mark */
 
 struct es_key {
     secp256k1_context *context;
@@ -54,20 +50,6 @@ struct es_key *es_key_new(const unsigned char secret[ES_KEY_SECRET_SIZE])
     key->context = blinded_context();
     memcpy(key->secret, secret, sizeof(key->secret));
     return fill_public(key) ? key : es_key_free(key);
-}
-
-struct es_key *es_key_from_wif(const char *wif, enum es_network network)
-{
-    unsigned char bytes[ES_BASE58_BYTES_MAX];
-    size_t length = 0;
-    struct es_key *key = NULL;
-    if (es_base58check_parse(wif, bytes, &length) && length == WIF_SIZE &&
-        bytes[0] == es_network_rules(network)->wif_version &&
-        bytes[WIF_SIZE - 1] == WIF_COMPRESSED_MARK) {
-        key = es_key_new(bytes + 1);
-    }
-    sodium_memzero(bytes, sizeof(bytes));
-    return key;
 }
 
 struct es_key *es_key_free(struct es_key *key)

@@ -10,7 +10,6 @@
 
 #include "common/base/compiler.h"
 #include "common/tlog/hash.h"
-#include "worker-ledger/chain/network.h"
 #include "worker-ledger/chain/script.h"
 
 #include <stdbool.h>
@@ -22,9 +21,6 @@ struct es_key;
 
 /* A key from its 32 bytes; NULL when they are no private key (zero, or not below the order). */
 struct es_key *es_key_new(const unsigned char secret[ES_KEY_SECRET_SIZE]) ES_MUST_CHECK;
-
-/* A key from wallet import format; NULL unless it is of NETWORK and for a compressed public key. */
-struct es_key *es_key_from_wif(const char *wif, enum es_network network) ES_MUST_CHECK;
 
 /* Zero and release KEY. NULL is accepted. Returns NULL. */
 struct es_key *es_key_free(struct es_key *key);

@@ -3,9 +3,9 @@
 #include <string.h>
 
 static const struct es_network_rules rules[] = {
-    [ES_NETWORK_MAIN] = {"main", 0x00, 0x80, 0x1d00ffff, true},
-    [ES_NETWORK_TEST] = {"test", 0x6f, 0xef, 0x1d00ffff, false},
-    [ES_NETWORK_REGTEST] = {"regtest", 0x6f, 0xef, 0x207fffff, false},
+    [ES_NETWORK_MAIN] = {"main", 0x00, 0x1d00ffff, true},
+    [ES_NETWORK_TEST] = {"test", 0x6f, 0x1d00ffff, false},
+    [ES_NETWORK_REGTEST] = {"regtest", 0x6f, 0x207fffff, false},
 };
 
 const struct es_network_rules *es_network_rules(enum es_network network)

@@ -16,7 +16,6 @@ enum es_network {
 struct es_network_rules {
     const char *name; /* "main", "test", "regtest" */
     unsigned char address_version;
-    unsigned char wif_version;
     uint32_t easiest_bits; /* compact form of the largest target a block may have */
     bool steady_target;    /* each target follows from earlier blocks (see header.h) */
 };

@@ -184,9 +184,10 @@ static void vector_t1_is_signed(void **state)
     ES_CLEANUP(es_arena_free_p) struct es_arena *arena = es_arena_new(0);
     ES_CLEANUP(es_buf_done) struct es_buf unlock = ES_BUF_INIT;
     ES_CLEANUP(es_buf_done) struct es_buf raw = ES_BUF_INIT;
-    ES_CLEANUP(es_key_free_p)
-    struct es_key *key =
-        es_key_from_wif("cNGwGSc7KRrTmdLUZ54fiSXWbhLNDc2Eg5zNucgQxyQCzuQ5YRDq", ES_NETWORK_TEST);
+    unsigned char secret[ES_KEY_SECRET_SIZE];
+    assert_true(es_parse_hex("14b2c42482bbc5c76632f1b216421f6cebf27fd7909dbaefc17a5e3bcc4ad30a",
+                             secret, sizeof(secret)));
+    ES_CLEANUP(es_key_free_p) struct es_key *key = es_key_new(secret);
     struct es_tx tx = parse(arena, t1_unsigned);
     unsigned char script[ES_SCRIPT_P2PKH_SIZE];
     unsigned char signature[ES_SIGNATURE_SIZE_MAX];
