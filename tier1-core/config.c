@@ -1,6 +1,7 @@
 #include "tier1-core/config.h"
 
 #include "common/base/day.h"
+#include "common/base/host.h"
 #include "common/base/text.h"
 #include "common/daemon/store-options.h"
 
@@ -241,8 +242,7 @@ const size_t core_option_count = ES_ARRAY_LEN(core_options);
 
 static bool is_loopback_url(const char *url)
 {
-    return es_starts_with(url, "http://127.0.0.1") || es_starts_with(url, "http://localhost") ||
-           es_starts_with(url, "http://app.localhost") || es_starts_with(url, "http://[::1]");
+    return es_starts_with(url, "http://") && es_url_is_loopback(url);
 }
 
 static bool ends_with(const char *text, const char *end)

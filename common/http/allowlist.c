@@ -1,5 +1,6 @@
 #include "common/http/allowlist.h"
 
+#include "common/base/host.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/http/client.h"
@@ -96,16 +97,6 @@ void es_allowlist_done(struct es_allowlist *list)
     *list = (struct es_allowlist){0};
 }
 
-/* "localhost", 127.0.0.0/8 or [::1]. */
-static bool is_loopback(const char *host)
-{
-    struct in_addr four;
-    if (inet_pton(AF_INET, host, &four) == 1) {
-        return ntohl(four.s_addr) >> 24 == 127;
-    }
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
-}
-
 static void free_url(CURLU **url)
 {
     curl_url_cleanup(*url);
@@ -129,7 +120,7 @@ struct es_allowed_host *es_allowlist_find(const struct es_allowlist *list, const
     }
     es_ascii_lower(host);
     bool allowed_scheme =
-        strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && is_loopback(host));
+        strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && es_host_is_loopback(host));
     for (size_t i = 0; allowed_scheme && i < list->count; i++) {
         if (strcmp(list->hosts[i].name, host) == 0) {
             return &list->hosts[i];

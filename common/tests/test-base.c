@@ -5,6 +5,7 @@
 #include "common/base/buf.h"
 #include "common/base/civil.h"
 #include "common/base/clock.h"
+#include "common/base/host.h"
 #include "common/base/mem.h"
 #include "common/base/random.h"
 #include "common/base/reader.h"
@@ -369,6 +370,43 @@ static void backoff_without_a_wait_does_not_wait(void **state)
     assert_int_equal(es_backoff_ms(1000, 0, 1), 0);
 }
 
+static void loopback_is_this_machine_and_nobody_whose_name_begins_like_it(void **state)
+{
+    (void)state;
+    static const char *const ours[] = {
+        "smtp://127.0.0.1:587",   "smtp://127.9.8.7",  "http://localhost", "http://LOCALHOST/x",
+        "http://app.localhost:1", "http://[::1]:8001", "http://[::1]/",    "smtp://localhost?x",
+    };
+    static const char *const others[] = {
+        "smtp://127.mail.example:587",
+        "http://localhost.example.org",
+        "http://127.0.0.1.org",
+        "http://127.0.0.1@mail.example",
+        "http://localhost:1@a.example",
+        "http://128.0.0.1",
+        "http://[::1].example",
+        "http://[::2]",
+        "http://notlocalhost",
+        "http://a.example/127.0.0.1",
+        "http://a.example#.localhost",
+        "http://127.1",
+        "http://",
+        "127.0.0.1",
+        "http://[",
+    };
+    for (size_t i = 0; i < ES_ARRAY_LEN(ours); i++) {
+        print_message("    %s\n", ours[i]);
+        assert_true(es_url_is_loopback(ours[i]));
+    }
+    for (size_t i = 0; i < ES_ARRAY_LEN(others); i++) {
+        print_message("    %s\n", others[i]);
+        assert_false(es_url_is_loopback(others[i]));
+    }
+    assert_true(es_host_is_loopback("::1"));
+    assert_false(es_host_is_loopback("::"));
+    assert_false(es_host_is_loopback(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +422,7 @@ int main(void)
         cmocka_unit_test(base64url_is_exact),
         cmocka_unit_test(utf8_is_checked_to_the_letter),
         cmocka_unit_test(text_is_trimmed_and_lowered),
+        cmocka_unit_test(loopback_is_this_machine_and_nobody_whose_name_begins_like_it),
         cmocka_unit_test(calendar_goes_both_ways),
         cmocka_unit_test(time_is_written_and_read_as_rfc3339),
         cmocka_unit_test(amounts_never_overflow_or_mix),

@@ -3,8 +3,8 @@
  * certificate checked; only a server on this machine's loopback is spoken to in clear, and not even
  * that one when a certificate authority is configured. The connection is kept for the next mail.
  */
+#include "common/base/host.h"
 #include "common/base/mem.h"
-#include "common/base/text.h"
 #include "tier1-core/notify/channel-kinds.h"
 #include "tier1-core/notify/smtp-reply.h"
 #include "tier1-core/notify/wipe.h"
@@ -63,18 +63,6 @@ static int watch(CURL *curl, curl_infotype type, char *data, size_t length, void
     return 0;
 }
 
-static bool is_loopback(const char *url)
-{
-    static const char *const hosts[] = {"127.", "localhost:", "localhost/", "[::1]"};
-    const char *host = strstr(url, "://") + strlen("://");
-    for (size_t i = 0; i < ES_ARRAY_LEN(hosts); i++) {
-        if (es_starts_with(host, hosts[i])) {
-            return true;
-        }
-    }
-    return strcmp(host, "localhost") == 0;
-}
-
 /* Whoever is told QUIT while its connection is closed for good need not answer: libcurl does that
  * outside of every transfer, where none of its time-outs can be set. */
 static void hear_no_more(CURL *curl)
@@ -109,7 +97,7 @@ static char *url_with_greeting(const struct notify_config *config)
 static bool set_options(CURL *curl, const struct notify_config *config,
                         const struct channel_secrets *secrets, const char *url)
 {
-    bool in_clear = is_loopback(config->smtp_url) && config->smtp_ca_file == NULL;
+    bool in_clear = es_url_is_loopback(config->smtp_url) && config->smtp_ca_file == NULL;
     bool done =
         curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps") == CURLE_OK &&

@@ -19,9 +19,18 @@ static void the_public_url_is_an_origin_to_the_letter(void **state)
 {
     (void)state;
     static const char *const refused[] = {
-        "https://app.eldersafe.dk/",    "https://app.eldersafe.dk/app", "https://a.dk?x",
-        "https://app.eldersafe.dk:443", "http://127.0.0.1:80",          "https://u@a.dk",
-        "http://app.eldersafe.dk",      "ftp://app.eldersafe.dk",
+        "https://app.eldersafe.dk/",
+        "https://app.eldersafe.dk/app",
+        "https://a.dk?x",
+        "https://app.eldersafe.dk:443",
+        "http://127.0.0.1:80",
+        "https://u@a.dk",
+        "http://app.eldersafe.dk",
+        "ftp://app.eldersafe.dk",
+        "http://localhost.example.org",
+        "http://127.0.0.1.example.org",
+        "http://127.0.0.1x",
+        "ftp://localhost",
     };
     for (size_t i = 0; i < ES_ARRAY_LEN(refused); i++) {
         assert_false(accepts_url(refused[i]));
