@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/base/wait.h"
+#include "common/base/wipe.h"
 #include "common/crypto/keyfile.h"
 #include "common/redis/internal.h"
 
@@ -17,6 +18,7 @@
 #define UNIX_PREFIX     "unix:"
 #define MAX_PORT        65535
 #define READ_SIZE       16384
+#define AUTH_ROOM       64 /* of the command, beside user and password */
 
 /* --- the object ---------------------------------------------------------------------------- */
 static char *copy_or_null(const char *text)
@@ -156,18 +158,29 @@ static bool is_connected(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
 }
 
-static bool authenticate(struct es_redis *redis)
+/* Out of a buffer that is neither moved while it grows nor kept: none of the password stays. */
+static bool send_password(struct es_redis *redis)
 {
-    if (redis->config.password == NULL) {
-        return true;
-    }
+    size_t user_length = redis->config.user != NULL ? strlen(redis->config.user) : 0;
+    es_wipe_buf(&redis->out);
+    es_wipe_reserve(&redis->out, user_length + strlen(redis->config.password) + AUTH_ROOM);
     es_resp_begin(&redis->out, redis->config.user != NULL ? 3 : 2);
     es_resp_arg_text(&redis->out, "AUTH");
     if (redis->config.user != NULL) {
         es_resp_arg_text(&redis->out, redis->config.user);
     }
     es_resp_arg_text(&redis->out, redis->config.password);
-    if (!es_redisi_flush(redis)) {
+    bool sent = es_redisi_flush(redis);
+    es_wipe_buf(&redis->out);
+    return sent;
+}
+
+static bool authenticate(struct es_redis *redis)
+{
+    if (redis->config.password == NULL) {
+        return true;
+    }
+    if (!send_password(redis)) {
         return false;
     }
     unsigned failures = redis->failures;

@@ -1,9 +1,11 @@
 /* Unit tests of common/redis against a private Redis: commands, pipelines, scripts, outages. */
 #include "common/base/clock.h"
+#include "common/base/mem.h"
 #include "common/redis/redis.h"
 #include "common/tests/server-fixture.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TIMEOUT_MS  300
@@ -112,6 +114,41 @@ static void users_sign_in_and_a_wrong_password_is_down(void **state)
     assert_null(es_redis_commandf(intruder, "SET core:a 2"));
     core = es_redis_free(core);
     intruder = es_redis_free(intruder);
+    admin = es_redis_free(admin);
+}
+
+/* How often TEXT stands in the heap of this process, in memory that was freed as well. */
+static size_t times_in_heap(const char *text)
+{
+    char line[512];
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    size_t count = 0;
+    ES_CLEANUP(es_fclose_p) FILE *maps = fopen("/proc/self/maps", "re");
+    while (end == 0 && fgets(line, sizeof(line), maps) != NULL) {
+        if (strstr(line, "[heap]") != NULL) {
+            assert_int_equal(sscanf(line, "%lx-%lx", &begin, &end), 2);
+        }
+    }
+    const char *heap = (const char *)begin; /* NOLINT: an address is what the kernel tells */
+    for (size_t i = 0; i + strlen(text) <= end - begin; i++) {
+        count += memcmp(heap + i, text, strlen(text)) == 0;
+    }
+    return count;
+}
+
+static void a_password_stands_in_memory_once(void **state)
+{
+    (void)state;
+    static const char password[] = "a password that nothing else in here contains";
+    struct es_redis *admin = new_redis();
+    assert_status(es_redis_commandf(admin, "ACL SETUSER one on >%s ~* +@all", password), "OK");
+    size_t before = times_in_heap(password);
+    struct es_redis *redis = new_redis_as("one", password);
+    assert_status(es_redis_commandf(redis, "SET a 1"), "OK");
+    assert_in_range(times_in_heap(password), 0, before + 1); /* the next connection needs it */
+    redis = es_redis_free(redis);
+    assert_in_range(times_in_heap(password), 0, before);
     admin = es_redis_free(admin);
 }
 
@@ -273,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup(an_error_reply_is_a_reply, restore),
         cmocka_unit_test_setup(a_megabyte_goes_there_and_back, restore),
         cmocka_unit_test_setup(users_sign_in_and_a_wrong_password_is_down, restore),
+        cmocka_unit_test_setup(a_password_stands_in_memory_once, restore),
         cmocka_unit_test_setup(replies_come_in_order, restore),
         cmocka_unit_test_setup(an_abandoned_pipeline_leaves_nothing_for_the_next_command, restore),
         cmocka_unit_test_setup(a_lost_pipeline_fails_to_its_end_and_leaves_nothing, restore),

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/random.h"
+#include "common/base/wipe.h"
 #include "common/daemon/fault.h"
 #include "common/http/server.h"
 #include "common/json/json.h"
@@ -55,12 +56,10 @@ static const char *sign(struct es_request *request, const struct app *app,
                         const struct es_claims *claims)
 {
     static const char *const audiences[] = {AUDIENCE, NULL};
-    struct es_buf text = ES_BUF_INIT;
+    ES_CLEANUP(es_wipe_buf) struct es_buf text = ES_BUF_INIT;
+    es_wipe_reserve(&text, ES_TOKEN_MAX_LENGTH);
     es_token_sign(app->signer, app->config.issuer, audiences, claims, &text);
-    char *token = es_arena_strdup(es_request_arena(request), es_buf_str(&text));
-    sodium_memzero(text.data, text.length);
-    es_buf_done(&text);
-    return token;
+    return es_arena_strdup(es_request_arena(request), es_buf_str(&text));
 }
 
 void issue_sign(struct es_request *request, const struct app *app, const struct token_draft *draft,

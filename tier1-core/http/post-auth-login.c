@@ -6,6 +6,7 @@
  * six-digit code will be bound to.
  */
 #include "common/base/clock.h"
+#include "common/base/wipe.h"
 #include "common/daemon/fault.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
@@ -24,6 +25,7 @@
 
 #define NUMBER_MAX 64
 #define EMAIL_MAX  254
+#define MAIL_ROOM  1024 /* of what is sealed, beside the public URL */
 
 struct identity {
     unsigned char number_hash[ES_LOOKUP_SIZE];
@@ -91,9 +93,12 @@ static bool within_limit(struct es_request *request, const struct app *app, stru
 static void seal_mail(const struct app *app, const struct login_secrets *secrets,
                       int64_t expires_us, struct es_buf *out)
 {
-    ES_CLEANUP(es_buf_done) struct es_buf link = ES_BUF_INIT;
+    size_t room = 2 * strlen(app->config.public_url) + MAIL_ROOM;
+    ES_CLEANUP(es_wipe_buf) struct es_buf link = ES_BUF_INIT;
+    ES_CLEANUP(es_wipe_buf) struct es_buf text = ES_BUF_INIT;
+    es_wipe_reserve(&link, room);
+    es_wipe_reserve(&text, room);
     es_buf_printf(&link, "%s/api/auth/verify?token=%s", app->config.public_url, secrets->token);
-    ES_CLEANUP(es_buf_done) struct es_buf text = ES_BUF_INIT;
     struct es_json_writer json = es_json_writer_make(&text);
     es_json_begin_object(&json);
     es_json_put_text(&json, "link", es_buf_str(&link));
@@ -101,8 +106,6 @@ static void seal_mail(const struct app *app, const struct login_secrets *secrets
     es_json_put_time(&json, "expires_at", expires_us);
     es_json_end_object(&json);
     es_seal(app->notify_public_key, text.data, text.length, out);
-    sodium_memzero(text.data, text.length);
-    sodium_memzero(link.data, link.length);
 }
 
 static enum es_db_result begin(struct es_request *request, const struct app *app,

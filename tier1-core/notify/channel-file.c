@@ -3,8 +3,8 @@
  * at all; its name follows from the message, so a message sent twice is still one file.
  */
 #include "common/base/mem.h"
+#include "common/base/wipe.h"
 #include "tier1-core/notify/channel-kinds.h"
-#include "tier1-core/notify/wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,8 +68,8 @@ static enum channel_result deliver(void *state, const struct mail *mail,
     int folder = ((const struct folder *)state)->fd;
     char name[CHANNEL_REFERENCE_SIZE];
     char unfinished[CHANNEL_REFERENCE_SIZE];
-    ES_CLEANUP(wipe_buf) struct es_buf content = ES_BUF_INIT;
-    wipe_reserve(&content, CHANNEL_MAIL_ROOM);
+    ES_CLEANUP(es_wipe_buf) struct es_buf content = ES_BUF_INIT;
+    es_wipe_reserve(&content, CHANNEL_MAIL_ROOM);
     mail_compose(mail, MAIL_8BIT, &content);
     (void)snprintf(name, sizeof(name), "mail-%012" PRId64 ".eml", mail->message_id);
     (void)snprintf(unfinished, sizeof(unfinished), ".mail-%012" PRId64 ".%d", mail->message_id,

@@ -1,9 +1,9 @@
 /* Channel `sendgrid`: SendGrid's HTTP API v3, through the allowlisted client (E7). */
 #include "common/base/mem.h"
+#include "common/base/wipe.h"
 #include "common/http/client.h"
 #include "tier1-core/notify/channel-kinds.h"
 #include "tier1-core/notify/sendgrid-message.h"
-#include "tier1-core/notify/wipe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void release(void *state)
 {
     struct sendgrid *sendgrid = state;
     sendgrid->client = es_client_free(sendgrid->client);
-    wipe_buf(&sendgrid->authorization);
+    es_wipe_buf(&sendgrid->authorization);
     free(sendgrid->url);
     free(sendgrid);
 }
@@ -45,7 +45,7 @@ static void *make(const struct notify_config *config, const struct channel_secre
     struct es_buf url = ES_BUF_INIT;
     es_buf_printf(&url, "%s/v3/mail/send", config->sendgrid_url);
     sendgrid->url = es_buf_steal_str(&url);
-    wipe_reserve(&sendgrid->authorization, strlen(secrets->sendgrid_key) + 64);
+    es_wipe_reserve(&sendgrid->authorization, strlen(secrets->sendgrid_key) + 64);
     es_buf_printf(&sendgrid->authorization, "Authorization: Bearer %s", secrets->sendgrid_key);
     sendgrid->client = es_client_new(&client, error);
     if (sendgrid->client == NULL) {
@@ -59,8 +59,8 @@ static enum channel_result deliver(void *state, const struct mail *mail,
                                    struct channel_report *report)
 {
     const struct sendgrid *sendgrid = state;
-    ES_CLEANUP(wipe_buf) struct es_buf body = ES_BUF_INIT;
-    wipe_reserve(&body, CHANNEL_MAIL_ROOM);
+    ES_CLEANUP(es_wipe_buf) struct es_buf body = ES_BUF_INIT;
+    es_wipe_reserve(&body, CHANNEL_MAIL_ROOM);
     sendgrid_body(mail, &body);
     const char *const headers[] = {es_buf_str(&sendgrid->authorization),
                                    "Content-Type: application/json", NULL};

@@ -5,9 +5,9 @@
  */
 #include "common/base/host.h"
 #include "common/base/mem.h"
+#include "common/base/wipe.h"
 #include "tier1-core/notify/channel-kinds.h"
 #include "tier1-core/notify/smtp-reply.h"
-#include "tier1-core/notify/wipe.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -164,8 +164,8 @@ static enum channel_result deliver(void *state, const struct mail *mail,
 {
     const struct smtp *smtp = state;
     long status = 0;
-    ES_CLEANUP(wipe_buf) struct es_buf content = ES_BUF_INIT;
-    wipe_reserve(&content, CHANNEL_MAIL_ROOM);
+    ES_CLEANUP(es_wipe_buf) struct es_buf content = ES_BUF_INIT;
+    es_wipe_reserve(&content, CHANNEL_MAIL_ROOM);
     mail_compose(mail, MAIL_QUOTED_PRINTABLE, &content);
     struct transfer transfer = {.text = content.data, .left = content.length};
     CURLcode code = perform(smtp, mail, &transfer);

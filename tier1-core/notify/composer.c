@@ -2,10 +2,10 @@
 
 #include "common/base/arena.h"
 #include "common/base/clock.h"
+#include "common/base/wipe.h"
 #include "common/json/json.h"
 #include "tier1-core/notify/channel-kinds.h"
 #include "tier1-core/notify/vault.h"
-#include "tier1-core/notify/wipe.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 void composed_done(struct composed *composed)
 {
     letter_done(&composed->letter);
-    wipe_buf(&composed->address);
+    es_wipe_buf(&composed->address);
 }
 
 /* --- the letters --------------------------------------------------------------------------- */
@@ -94,7 +94,7 @@ static enum channel_result write_letter(const struct notify *notify,
                                         const struct messages_claimed *claimed,
                                         struct letter *ret_letter, struct channel_report *report)
 {
-    ES_CLEANUP(wipe_buf) struct es_buf content = ES_BUF_INIT;
+    ES_CLEANUP(es_wipe_buf) struct es_buf content = ES_BUF_INIT;
     if (!vault_open(notify->vault, claimed->sealed, claimed->sealed_length, &content)) {
         return channel_fail(report, CHANNEL_LATER, "message_unreadable");
     }

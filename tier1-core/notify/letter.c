@@ -3,7 +3,7 @@
 #include "common/base/civil.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
-#include "tier1-core/notify/wipe.h"
+#include "common/base/wipe.h"
 
 #include <string.h>
 
@@ -17,9 +17,9 @@
 
 void letter_done(struct letter *letter)
 {
-    wipe_buf(&letter->subject);
-    wipe_buf(&letter->text);
-    wipe_buf(&letter->html);
+    es_wipe_buf(&letter->subject);
+    es_wipe_buf(&letter->text);
+    es_wipe_buf(&letter->html);
 }
 
 /* --- what may go in ------------------------------------------------------------------------ */
@@ -174,8 +174,8 @@ bool letter_sign_in(const struct letter_sign_in *what, const struct es_zone *zon
     }
     struct letter letter = LETTER_INIT;
     struct moment until = moment_of(zone, what->expires_at_us);
-    wipe_reserve(&letter.text, ROOM);
-    wipe_reserve(&letter.html, ROOM);
+    es_wipe_reserve(&letter.text, ROOM);
+    es_wipe_reserve(&letter.html, ROOM);
     es_buf_add_str(&letter.subject, "Log ind på Eldersafe / Sign in to Eldersafe");
     es_buf_add_str(&letter.html,
                    "<!DOCTYPE html>\n<html lang=\"da\">\n<head><meta charset=\"utf-8\">"

@@ -1,8 +1,8 @@
 #include "tier1-core/notify/vault.h"
 
+#include "common/base/wipe.h"
 #include "common/crypto/keyfile.h"
 #include "common/crypto/sealed.h"
-#include "tier1-core/notify/wipe.h"
 
 #include <sodium.h>
 
@@ -44,7 +44,7 @@ bool vault_open(const struct vault *vault, const void *sealed, size_t length, st
     if (length > LARGEST_CONTENT + ES_SEAL_OVERHEAD) {
         return false;
     }
-    wipe_reserve(out, LARGEST_CONTENT);
+    es_wipe_reserve(out, LARGEST_CONTENT);
     return es_seal_open(vault->public_key, vault->secret_key, sealed, length, out);
 }
 

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /* Make room for LENGTH bytes in the empty BUF. What is written within that room is not moved while
- * it grows, so that wipe_buf() finds all of it. */
-void wipe_reserve(struct es_buf *buf, size_t length);
+ * it grows, so that es_wipe_buf() finds all of it. */
+void es_wipe_reserve(struct es_buf *buf, size_t length);
 
 /* Overwrite and release: for ES_CLEANUP. */
-void wipe_buf(struct es_buf *buf);
+void es_wipe_buf(struct es_buf *buf);

@@ -1,14 +1,14 @@
-#include "tier1-core/notify/wipe.h"
+#include "common/base/wipe.h"
 
 #include <sodium.h>
 
-void wipe_reserve(struct es_buf *buf, size_t length)
+void es_wipe_reserve(struct es_buf *buf, size_t length)
 {
     char *start = es_buf_reserve(buf, length);
     *start = '\0';
 }
 
-void wipe_buf(struct es_buf *buf)
+void es_wipe_buf(struct es_buf *buf)
 {
     if (buf->data != NULL) {
         sodium_memzero(buf->data, buf->capacity);
