@@ -1,5 +1,7 @@
 #include "common/http/headers.h"
 
+#include "common/http/content-type.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -45,14 +47,28 @@ void es_headers_index(struct es_headers *headers, struct es_arena *arena)
     }
 }
 
+static bool is_called(const struct es_header *header, const char *name, size_t length)
+{
+    return header->name_length == length && strncasecmp(header->name, name, length) == 0;
+}
+
 const char *es_headers_find(const struct es_headers *headers, const char *name)
 {
     size_t length = strlen(name);
     for (size_t i = 0; i < headers->count; i++) {
-        if (headers->items[i].name_length == length &&
-            strncasecmp(headers->items[i].name, name, length) == 0) {
+        if (is_called(&headers->items[i], name, length)) {
             return headers->items[i].value;
         }
     }
     return NULL;
+}
+
+bool es_headers_accept_page(const struct es_headers *headers)
+{
+    bool found = false;
+    for (size_t i = 0; i < headers->count && !found; i++) {
+        found = is_called(&headers->items[i], "Accept", strlen("Accept")) &&
+                es_accepts_page(headers->items[i].value);
+    }
+    return found;
 }

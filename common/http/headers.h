@@ -12,7 +12,6 @@
 
 /* X(identifier, name, may occur only once) */
 #define ES_KNOWN_HEADERS(X)                                                                        \
-    X(ACCEPT, "Accept", false)                                                                     \
     X(AUTHORIZATION, "Authorization", true)                                                        \
     X(CONTENT_ENCODING, "Content-Encoding", true)                                                  \
     X(CONTENT_LENGTH, "Content-Length", true)                                                      \
@@ -52,3 +51,6 @@ void es_headers_index(struct es_headers *headers, struct es_arena *arena);
 
 /* The value of the first field called NAME, or NULL. */
 const char *es_headers_find(const struct es_headers *headers, const char *name) ES_MUST_CHECK;
+
+/* Whether any Accept field names text/html: a browser asks for a page. */
+bool es_headers_accept_page(const struct es_headers *headers) ES_MUST_CHECK;

@@ -63,6 +63,11 @@ const char *es_request_header(const struct es_request *request, const char *name
     return es_headers_find(&request->headers, name);
 }
 
+bool es_request_wants_page(const struct es_request *request)
+{
+    return es_headers_accept_page(&request->headers);
+}
+
 const char *es_request_cookie(const struct es_request *request, const char *name)
 {
     return es_cookie_find(request->arena, request->headers.known[ES_HEADER_COOKIE], name);

@@ -87,7 +87,7 @@ void es_respond_problem(struct es_request *request, enum es_problem problem, con
     struct es_problem_facts facts = {problem, detail, request->id_text};
     struct es_buf body = ES_BUF_INIT; /* moved into the request */
     bool page = request->route != NULL && (request->route->flags & ES_ROUTE_PAGE) != 0 &&
-                es_accepts_page(request->headers.known[ES_HEADER_ACCEPT]);
+                es_request_wants_page(request);
     if (page) {
         es_problem_render_page(&facts, &body);
     } else {

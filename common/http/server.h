@@ -145,6 +145,8 @@ int64_t es_request_age_us(const struct es_request *request);      /* monotonic *
 /* Client address as text without port; an IPv6 address is cut to its /64 network. */
 const char *es_request_client(const struct es_request *request);
 const char *es_request_header(const struct es_request *request, const char *name); /* or NULL */
+/* Whether the client is a browser that asks for a page: an Accept field names text/html. */
+bool es_request_wants_page(const struct es_request *request);
 /* NULL, too, when the cookie was sent more than once. */
 const char *es_request_cookie(const struct es_request *request, const char *name);
 const char *es_request_param(const struct es_request *request, const char *name); /* of the path */

@@ -298,6 +298,12 @@ static void a_page_route_shows_problems_to_browsers_as_pages(void **state)
     assert_non_null(strstr(es_buf_str(&answer.body), "A &lt;detail&gt; &amp; more."));
     answer_done(&answer);
     expect_problem(&peer, "GET /page HTTP/1.1\r\n" HOST "Accept: */*\r\n\r\n", 503, "unavailable");
+    answer = peer_ask(&peer, "GET /page HTTP/1.1\r\n" HOST
+                             "Accept: text/html\r\nAccept: application/json\r\n\r\n");
+    assert_string_equal(answer_header(&answer, "Content-Type"), "text/html; charset=utf-8");
+    answer_done(&answer);
+    expect_problem(&peer, "GET /page HTTP/1.1\r\n" HOST "Accept: text/htmlx\r\n\r\n", 503,
+                   "unavailable");
     expect_problem(&peer, "GET /data HTTP/1.1\r\n" HOST "Accept: text/html\r\n\r\n", 503,
                    "unavailable");
     peer_close(&peer);

@@ -143,3 +143,17 @@ test('E122: nothing of all this is in a log as a secret, and every line parses',
   world.canary('token in a query', 'S'.repeat(22));
   for (const entry of core.log()) for (const member of ['time', 'level', 'event']) assert.ok(entry[member], JSON.stringify(entry));
 });
+
+test('a page is for those who ask for text/html, in whichever Accept field, and for nobody else', async (t) => {
+  const world = await createWorld(t);
+  const core = await world.start('core');
+  const body = JSON.stringify({ member_number: '4711', email: 'elder@example.org' });
+  const typeFor = async (...accept) => {
+    const fields = accept.map((value) => `Accept: ${value}\r\n`).join('');
+    const { answers: [answer] } = await raw(core.port, `POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n${fields}\r\n${body}`);
+    return [answer.status, answer.headers['content-type'].split(';')[0]];
+  };
+  assert.deepEqual(await typeFor('application/json', 'text/html;q=0.9'), [202, 'text/html']);
+  assert.deepEqual(await typeFor('text/html', 'application/json'), [202, 'text/html']);
+  assert.deepEqual(await typeFor('text/htmlx'), [202, 'application/json']);
+});

@@ -19,12 +19,6 @@ static const char style[] =
     "button{background:#0b5;color:#fff;border:0;border-radius:.5rem;font-weight:bold}"
     "small{color:#444}";
 
-bool page_wanted(const struct es_request *request)
-{
-    const char *accept = es_request_header(request, "Accept");
-    return accept != NULL && strstr(accept, "text/html") != NULL;
-}
-
 /* The pages' own policy: nothing is loaded, the one style block is named by its hash. */
 static void add_policy(struct es_request *request)
 {

@@ -4,12 +4,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 struct es_request;
-
-/* True when the client prefers a page to JSON (Accept names text/html). */
-bool page_wanted(const struct es_request *request);
 
 /* Number and address. */
 void page_sign_in(struct es_request *request);

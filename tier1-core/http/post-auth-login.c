@@ -139,7 +139,7 @@ static void answer(struct es_request *request, const struct app *app, const char
                                                 "SameSite=Lax",
                                    browser, (long long)app->config.login_lifetime_s);
     es_respond_header(request, "Set-Cookie", cookie);
-    if (page_wanted(request)) {
+    if (es_request_wants_page(request)) {
         page_code(request, 202);
     } else {
         struct es_json_writer json = es_json_writer_make(&body);

@@ -96,7 +96,7 @@ static void answer(struct es_request *request, const struct app *app,
                                    issued->token, (long long)app->config.session_lifetime_s);
     es_respond_header(request, "Set-Cookie", cookie);
     es_respond_header(request, "Cache-Control", "no-store");
-    if (page_wanted(request)) {
+    if (es_request_wants_page(request)) {
         page_signed_in(request);
     } else {
         issue_respond(request, 200, issued);
