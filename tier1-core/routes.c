@@ -47,6 +47,7 @@ const size_t core_route_count = ES_ARRAY_LEN(core_routes);
 const struct es_http_hooks core_hooks = {
     .worker_new = worker_new,
     .worker_free = worker_free,
+    .worker_settle = worker_settle,
     .admit = admit,
     .idempotency_begin = begin_idempotent,
     .idempotency_finish = finish_idempotent,

@@ -144,8 +144,12 @@ typedef enum es_db_result es_db_body(struct es_db *db, void *context);
 enum es_db_result es_db_transaction(struct es_db *db, const char *name, es_db_body *body,
                                     void *context) ES_MUST_CHECK;
 
-/* True when no transaction is open (checked after every request). */
+/* True when no transaction is open. */
 bool es_db_idle(const struct es_db *db);
+
+/* To be called after every request: none may leave a transaction open, for the next one would be
+ * run in it. That is a bug (es_bug_on), and ends the connection; the server then rolls back. */
+void es_db_end_request(struct es_db *db);
 
 /* Prepare every statement of the registry and count its parameters; the first that does not fit is
  * named in ERROR. */

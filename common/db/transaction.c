@@ -1,6 +1,7 @@
 #include "common/base/backoff.h"
 #include "common/daemon/fault.h"
 #include "common/db/internal.h"
+#include "common/observe/log.h"
 
 #include <poll.h>
 #include <string.h>
@@ -81,4 +82,11 @@ enum es_db_result es_db_transaction(struct es_db *db, const char *name, es_db_bo
         }
     }
     return result;
+}
+
+void es_db_end_request(struct es_db *db)
+{
+    if (es_bug_on(!es_db_idle(db), "a request left a transaction open")) {
+        es_dbi_drop(db);
+    }
 }

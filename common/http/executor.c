@@ -72,6 +72,9 @@ static void *run(void *context)
     while ((request = take(executor)) != NULL) {
         atomic_store_explicit(&self->busy_since_us, es_clock_mono_us(), memory_order_relaxed);
         executor->config.run(request, worker);
+        if (executor->hooks.worker_settle != NULL) {
+            executor->hooks.worker_settle(worker);
+        }
         atomic_store_explicit(&self->busy_since_us, 0, memory_order_relaxed);
     }
     if (worker != NULL && executor->hooks.worker_free != NULL) {

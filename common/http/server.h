@@ -72,6 +72,8 @@ struct es_http_hooks {
      * the server's start. */
     void *(*worker_new)(void *app);
     void (*worker_free)(void *worker);
+    /* After each request, on the worker's thread: it must be as it was before. */
+    void (*worker_settle)(void *worker);
     /* Sign-in and limits, before an ordinary handler runs. False: it has answered. */
     bool (*admit)(struct es_request *request, const struct es_route *route, void *app,
                   void *worker);

@@ -21,7 +21,10 @@ static const struct es_db_statement lock_account = {
     .name = "lock_account",
     .params = "i",
     .sql = "SELECT balance FROM public.accounts WHERE id = $1 FOR UPDATE"};
-static const struct es_db_statement *const registry[] = {&add_thing, &move_between, &lock_account};
+static const struct es_db_statement begin_by_hand = {
+    .name = "begin_by_hand", .params = "", .sql = "BEGIN"};
+static const struct es_db_statement *const registry[] = {&add_thing, &move_between, &lock_account,
+                                                         &begin_by_hand};
 
 static struct es_db *new_db(void)
 {
@@ -102,6 +105,22 @@ static void a_body_that_swallows_an_error_is_not_taken_for_success(void **state)
     assert_int_equal(es_db_transaction(db, "swallow", swallow_an_error, NULL), ES_DB_BUG);
     assert_int_equal(es_log_broken_count(), broken + 1);
     assert_true(es_db_idle(db));
+}
+
+static void a_transaction_left_open_is_a_bug_and_gone(void **state)
+{
+    (void)state;
+    uint64_t broken = es_log_broken_count();
+    es_db_end_request(db);
+    assert_int_equal(es_log_broken_count(), broken);
+    assert_int_equal(es_db_run(db, &begin_by_hand, NULL), ES_DB_OK);
+    assert_int_equal(es_db_run(db, &add_thing, NULL, INT64_C(4711), "left"), ES_DB_OK);
+    es_db_end_request(db);
+    assert_int_equal(es_log_broken_count(), broken + 1);
+    assert_true(es_db_idle(db));
+    assert_int_equal(es_test_number(looker, "SELECT count(*) FROM public.things WHERE id = 4711"),
+                     0);
+    assert_int_equal(es_db_run(db, &lock_account, NULL, INT64_C(1)), ES_DB_OK); /* anew */
 }
 
 static enum es_db_result nest(struct es_db *on, void *context)
@@ -197,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_transaction_that_fails_leaves_nothing_and_keeps_its_error),
         cmocka_unit_test(a_conflict_runs_the_body_again_but_not_for_ever),
         cmocka_unit_test(a_body_that_swallows_an_error_is_not_taken_for_success),
+        cmocka_unit_test(a_transaction_left_open_is_a_bug_and_gone),
         cmocka_unit_test(transactions_do_not_nest),
         cmocka_unit_test(a_deadlock_is_retried),
     };

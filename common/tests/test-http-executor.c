@@ -13,6 +13,7 @@
 struct app {
     atomic_int workers_made;
     atomic_int workers_freed;
+    atomic_int settled;
     atomic_int handled;
     atomic_int completed;
     atomic_bool refuse_workers;
@@ -46,6 +47,13 @@ static void worker_free(void *worker_)
     free(worker);
 }
 
+static void worker_settle(void *worker_)
+{
+    struct worker *worker = worker_;
+    assert_true(pthread_equal(worker->thread, pthread_self()));
+    worker->app->settled++;
+}
+
 static bool admit(struct es_request *request, const struct es_route *route, void *app_,
                   void *worker)
 {
@@ -70,6 +78,7 @@ static void count_completed(const struct es_request *request, void *app_)
 static const struct es_http_hooks hooks = {
     .worker_new = worker_new,
     .worker_free = worker_free,
+    .worker_settle = worker_settle,
     .admit = admit,
     .completed = count_completed,
 };
@@ -122,6 +131,7 @@ static int start(void **state)
     app.completed = 0;
     app.workers_made = 0;
     app.workers_freed = 0;
+    app.settled = 0;
     gate_shut(&gate);
     server = start_with((struct es_http_config){.executor_threads = 2, .queue_limit = 2});
     return 0;
@@ -170,6 +180,7 @@ static void the_tier_hears_of_every_answer(void **state)
     post(&peer, "/nothing", "", "");
     peer_hears_problem(&peer, 404, "not_found");
     AWAIT(app.completed == 2);
+    AWAIT(app.settled == 1); /* the 404 had no worker */
     peer_close(&peer);
 }
 

@@ -7,6 +7,7 @@
 
 void *worker_new(void *app);
 void worker_free(void *worker);
+void worker_settle(void *worker);
 
 bool admit(struct es_request *request, const struct es_route *route, void *app, void *worker);
 

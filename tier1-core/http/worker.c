@@ -23,3 +23,9 @@ void worker_free(void *worker_)
         free(worker);
     }
 }
+
+void worker_settle(void *worker_)
+{
+    struct worker *worker = worker_;
+    es_db_end_request(worker->db);
+}
