@@ -55,6 +55,17 @@ unsigned es_problem_status(enum es_problem problem)
     return problems[problem].status;
 }
 
+bool es_problem_of_status(unsigned status, enum es_problem *ret_problem)
+{
+    for (size_t i = 0; i < ES_ARRAY_LEN(problems); i++) {
+        if (problems[i].status == status) {
+            *ret_problem = (enum es_problem)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 void es_problem_render(const struct es_problem_facts *facts, struct es_buf *out)
 {
     struct es_json_writer writer = es_json_writer_make(out);

@@ -35,6 +35,8 @@ struct es_problem_facts {
 };
 
 unsigned es_problem_status(enum es_problem problem);
+/* The most general problem of STATUS: the first of its table. False when there is none. */
+bool es_problem_of_status(unsigned status, enum es_problem *ret_problem) ES_MUST_CHECK;
 /* Append the problem as application/problem+json, or as a page. */
 void es_problem_render(const struct es_problem_facts *facts, struct es_buf *out);
 void es_problem_render_page(const struct es_problem_facts *facts, struct es_buf *out);

@@ -5,6 +5,7 @@
 #include "common/http/connections.h"
 #include "common/http/executor.h"
 #include "common/http/intake.h"
+#include "common/http/library-answer.h"
 #include "common/http/loop-state.h"
 #include "common/http/loop.h"
 #include "common/http/request.h"
@@ -95,7 +96,7 @@ static enum MHD_Result send_answer(struct es_request *request)
     es_connection_answering(request->connection, es_clock_mono_us());
     struct MHD_Response *response = es_answer_build(request, close);
     request->stage = ES_STAGE_ANSWERED;
-    enum MHD_Result result = MHD_queue_response(request->mhd, request->answer.status, response);
+    enum MHD_Result result = es_library_queue(request->mhd, request->answer.status, response);
     MHD_destroy_response(response);
     return result;
 }

@@ -171,9 +171,17 @@ static void wait_for_events(struct es_loop *loop)
     }
 }
 
+static _Thread_local struct es_loop *here;
+
+struct es_loop *es_loop_here(void)
+{
+    return here;
+}
+
 static void *run(void *context)
 {
     struct es_loop *loop = context;
+    here = loop;
     (void)pthread_setname_np(pthread_self(), "http-loop");
     while (!atomic_load_explicit(&loop->ending, memory_order_relaxed)) {
         wait_for_events(loop);

@@ -32,6 +32,9 @@ struct es_loop *es_loop_new(struct es_http_server *server, struct es_buf *error)
 /* Ends it; every connection must be closed. NULL accepted. Returns NULL. */
 struct es_loop *es_loop_free(struct es_loop *loop);
 
+/* The loop whose thread calls; NULL on any other thread. */
+struct es_loop *es_loop_here(void);
+
 struct es_http_server *es_loop_server(const struct es_loop *loop);
 
 /* From the acceptor: serve the connected socket FD, which is the loop's from now on, and for which

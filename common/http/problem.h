@@ -38,7 +38,8 @@ struct es_request;
     X(INTERNAL, "internal_error", 500, "Something went wrong on our side")                         \
     X(NOT_IMPLEMENTED, "not_implemented", 501, "This is not implemented")                          \
     X(UNAVAILABLE, "unavailable", 503, "The service is not available just now")                    \
-    X(OVERLOADED, "overloaded", 503, "Too many requests are waiting")
+    X(OVERLOADED, "overloaded", 503, "Too many requests are waiting")                              \
+    X(HTTP_VERSION, "http_version_not_supported", 505, "Only HTTP/1.0 and HTTP/1.1 are spoken")
 
 enum es_problem {
 #define X(identifier, code, status, title) ES_PROBLEM_##identifier,

@@ -13,7 +13,7 @@
  *
  * Every answer carries X-Request-Id, the security headers of DESIGN section 4, Cache-Control:
  * no-store unless the handler sets another, and no Server. Errors are application/problem+json
- * (problem.h); README.md lists the few that libmicrohttpd writes itself. HEAD is answered for GET
+ * (problem.h), also those that libmicrohttpd finds itself. HEAD is answered for GET
  * routes, OPTIONS and 405 with Allow. Header and body must arrive within their deadlines however
  * slowly they drip. A client that closes its sending side counts as gone.
  *
