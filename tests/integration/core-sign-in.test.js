@@ -76,9 +76,18 @@ test('E49 FE5: the session cookie is HttpOnly, Secure, SameSite and __Host-, and
   const origin = (value) => ({ method: 'POST', cookie, body: {}, headers: { origin: value } });
   assert.equal((await core.request('/api/signal', origin('https://evil.example'))).json.error, 'cross_site');
   assert.equal((await core.request('/api/signal', { method: 'POST', cookie, body: {}, headers: { 'sec-fetch-site': 'cross-site' } })).status, 403);
-  const own = await core.request('/api/signal', origin('http://app.localhost'));
-  assert.equal(own.status, 200);
-  world.acknowledged.push(own.json.signal_id);
+  for (const [path, method] of [['/api/signal', 'POST'], ['/api/auth/device', 'POST'], ['/api/auth/sessions/1', 'DELETE'], ['/api/auth/logout', 'POST']]) {
+    const silent = await core.request(path, { method, cookie });
+    assert.equal(silent.status, 403, `${path}: a write that does not say where it comes from`);
+    assert.equal(silent.json.error, 'cross_site');
+  }
+  for (const headers of [{ origin: 'http://app.localhost' }, { 'sec-fetch-site': 'same-origin' }]) {
+    const own = await core.request('/api/signal', { method: 'POST', cookie, body: {}, headers });
+    assert.equal(own.status, 200, JSON.stringify(headers));
+    world.acknowledged.push(own.json.signal_id);
+  }
+  assert.equal((await core.request('/api/auth/sessions', { cookie })).status, 200, 'reading needs neither');
+  assert.equal((await core.request('/api/signal', { method: 'POST', token: session })).status, 200, 'nor does a bearer token');
 });
 
 test('J4.2: the code works only in the browser where sign-in began, and five tries end it', async (t) => {

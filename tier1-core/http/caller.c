@@ -28,6 +28,12 @@ bool caller_same_site(const struct es_request *request, const struct app *app)
     return origin == NULL || strcmp(origin, app->config.public_url) == 0;
 }
 
+static bool says_its_site(const struct es_request *request)
+{
+    return es_request_header(request, "Origin") != NULL ||
+           es_request_header(request, "Sec-Fetch-Site") != NULL;
+}
+
 static bool is_write(const struct es_request *request)
 {
     const char *method = es_request_method(request);
@@ -83,8 +89,10 @@ const struct caller *caller_find(struct es_request *request, struct app *app)
     if (token == NULL) {
         return refuse(request, app, ES_PROBLEM_UNAUTHORIZED, "send a bearer token or sign in");
     }
-    if (cookie && is_write(request) && !caller_same_site(request, app)) {
-        es_respond_problem(request, ES_PROBLEM_CROSS_SITE, NULL);
+    if (cookie && is_write(request) &&
+        !(says_its_site(request) && caller_same_site(request, app))) {
+        es_respond_problem(request, ES_PROBLEM_CROSS_SITE,
+                           "A write with the cookie comes from our pages: send a bearer token.");
         return NULL;
     }
     struct caller *caller = ES_ARENA_NEW(es_request_arena(request), struct caller);

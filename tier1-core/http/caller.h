@@ -27,7 +27,8 @@ struct caller {
 };
 
 /* The caller of REQUEST, in its arena and set as its context; NULL after answering 401 (no token,
- * or not a good one) or 403 (a cookie with a write from another site). */
+ * or not a good one) or 403 (a write with the cookie that does not say that our own pages sent it:
+ * only browsers have cookies, and all of them say it). */
 const struct caller *caller_find(struct es_request *request, struct app *app) ES_MUST_CHECK;
 
 /* The same, once found. */
