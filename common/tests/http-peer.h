@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PEER_PATIENCE_S 10
+#define PEER_PATIENCE_S 30
 
 struct peer {
     int fd;
@@ -128,7 +128,10 @@ static inline void peer_send(struct peer *peer, const char *text)
 static inline bool peer_fill(struct peer *peer)
 {
     char bytes[4096];
-    ssize_t count = recv(peer->fd, bytes, sizeof(bytes), 0);
+    ssize_t count = 0;
+    do {
+        count = recv(peer->fd, bytes, sizeof(bytes), 0);
+    } while (count < 0 && errno == EINTR); /* this process was stopped, and goes on */
     if (count < 0 && errno != ECONNRESET) {
         fail_msg("nothing was heard for %d s: %s", PEER_PATIENCE_S, strerror(errno));
     }

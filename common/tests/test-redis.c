@@ -9,14 +9,22 @@
 #include <string.h>
 
 #define TIMEOUT_MS  300
+#define PATIENT_MS  20000 /* the time-out of what is about none */
 #define AT_ONCE_MS  200
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 30000
 
 static struct es_redis *new_redis_as(const char *user, const char *password)
 {
     struct es_redis_config config = {.address = es_test_redis_address(server),
                                      .user = user,
                                      .password = password,
+                                     .timeout_ms = PATIENT_MS};
+    return es_redis_new(&config);
+}
+
+static struct es_redis *new_hasty_redis(void)
+{
+    struct es_redis_config config = {.address = es_test_redis_address(server),
                                      .timeout_ms = TIMEOUT_MS};
     return es_redis_new(&config);
 }
@@ -243,12 +251,16 @@ static void a_stopped_redis_costs_microseconds(void **state)
     struct es_redis *redis = new_redis();
     assert_true(es_redis_up(redis));
     es_test_server_stop(server);
-    int64_t start_us = es_clock_mono_us();
-    for (int i = 0; i < 1000; i++) {
-        assert_false(answers(redis));
-        assert_false(es_redis_up(redis));
+    bool at_once = false;
+    for (int i = 0; i < TRIES && !at_once; i++) {
+        int64_t start_us = es_clock_mono_us();
+        for (int n = 0; n < 1000; n++) {
+            assert_false(answers(redis));
+            assert_false(es_redis_up(redis));
+        }
+        at_once = ms_since(start_us) < AT_ONCE_MS;
     }
-    assert_true(ms_since(start_us) < AT_ONCE_MS);
+    assert_true(at_once);
     es_test_server_start_again(server);
     ask_until_it_answers(redis);
     assert_true(es_redis_up(redis));
@@ -269,18 +281,23 @@ static void a_restart_while_idle_is_not_noticed(void **state)
 static void a_frozen_redis_costs_one_time_out_and_then_next_to_nothing(void **state)
 {
     (void)state;
-    struct es_redis *redis = new_redis();
-    assert_true(answers(redis));
-    es_test_server_freeze(server);
-    int64_t start_us = es_clock_mono_us();
-    assert_false(answers(redis));
-    assert_in_range(ms_since(start_us), TIMEOUT_MS - 1, TIMEOUT_MS + AT_ONCE_MS);
-    start_us = es_clock_mono_us();
-    assert_false(answers(redis));
-    assert_false(es_redis_up(redis));
-    assert_true(ms_since(start_us) < AT_ONCE_MS);
-    es_test_server_thaw(server);
-    ask_until_it_answers(redis);
+    struct es_redis *redis = new_hasty_redis();
+    bool in_time = false;
+    for (int i = 0; i < TRIES && !in_time; i++) {
+        ask_until_it_answers(redis);
+        es_test_server_freeze(server);
+        int64_t start_us = es_clock_mono_us();
+        assert_false(answers(redis));
+        int64_t first_ms = ms_since(start_us);
+        assert_true(first_ms >= TIMEOUT_MS - 1);
+        start_us = es_clock_mono_us();
+        assert_false(answers(redis));
+        assert_false(es_redis_up(redis));
+        in_time = first_ms <= TIMEOUT_MS + AT_ONCE_MS && ms_since(start_us) < AT_ONCE_MS;
+        es_test_server_thaw(server);
+        ask_until_it_answers(redis);
+    }
+    assert_true(in_time);
     redis = es_redis_free(redis);
 }
 
