@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  anchoringWorld, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal,
+  anchoringWorld, IMPATIENT, passTime, putLeaves, rewardBalance, startLedger, transactions, transitions, untilAll, untilFinal,
 } from './support/ledger.js';
 
 const EXPECTED = ['new>signed', 'signed>sent', 'sent>seen', 'seen>mined', 'mined>final'];
@@ -55,7 +55,7 @@ test('J1.15 E103: one of two is killed again and again while the other works', a
 });
 
 test('J1.15 E103: two of them and a chain that reorganises, loses and refuses', async (t) => {
-  const { world } = await pair(t, { warnings: [/^ledger\.contested$/] });
+  const { world } = await pair(t, { warnings: [/^ledger\.contested$/], settings: IMPATIENT });
   await world.eventuallySql('the wallet has coins', 'SELECT count(*) >= 20 FROM anchor.coins');
   await world.chain.faults(
     { fault: 'status5xx-after-accept', api: 'arc', operation: 'submit', count: 3 },
@@ -71,7 +71,7 @@ test('J1.15 E103: two of them and a chain that reorganises, loses and refuses', 
     await world.chain.reorg({ depth: 2, mode: ['return', 'remine', 'drop'][round % 3] });
     await passTime(world, { seconds: 3 * 3600 });
   }
-  await untilFinal(world, { timeout: 60_000 });
+  await untilFinal(world);
   assert.equal(await rewardBalance(world), leaves);
 });
 

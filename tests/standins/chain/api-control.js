@@ -19,7 +19,7 @@ const REORG_MODES = ['return', 'remine', 'drop'];
 const MAX_OUTPUTS = 100_000;
 const MAX_BLOCKS = 10_000;
 const MAX_WAIT_MS = 120_000;
-const DEFAULT_WAIT_MS = 10_000;
+const DEFAULT_WAIT_MS = 30_000;
 
 export function controlApi(standIn) {
   const post = (path, handler) => route('POST', path, (request) => handler(standIn, jsonBody(request)));
