@@ -23,6 +23,7 @@ struct es_acceptor {
     struct es_connections *connections;
     struct es_loop *const *loops;
     unsigned loop_count;
+    bool shared;
     pthread_t thread;
     bool running;
     atomic_bool stopping;
@@ -48,11 +49,13 @@ static struct es_loop *least_loaded(const struct es_acceptor *acceptor)
     return best;
 }
 
-/* What is in the kernel's queue, until it is empty or every place is taken. Yields how long to
- * leave the listening socket alone: -1 not at all, otherwise milliseconds. */
-static int accept_all(struct es_acceptor *acceptor)
+/* What is in the kernel's queue, until it is empty, every place is taken or STOPPING is no longer
+ * how it is. Yields how long to leave the listening socket alone: -1 not at all, otherwise
+ * milliseconds. */
+static int accept_all(struct es_acceptor *acceptor, bool stopping)
 {
-    while (!atomic_load(&acceptor->stopping) && es_connections_reserve(acceptor->connections)) {
+    while (atomic_load(&acceptor->stopping) == stopping &&
+           es_connections_reserve(acceptor->connections)) {
         struct sockaddr_storage peer = {0};
         socklen_t length = sizeof(peer);
         int fd = accept4(acceptor->listen_fd, (struct sockaddr *)&peer, &length,
@@ -88,7 +91,7 @@ static void *run(void *context)
     struct es_acceptor *acceptor = context;
     (void)pthread_setname_np(pthread_self(), "http-accept");
     while (!atomic_load(&acceptor->stopping)) {
-        int pause_ms = accept_all(acceptor);
+        int pause_ms = accept_all(acceptor, false);
         bool listen = pause_ms < 0 && wait_for_place(acceptor);
         struct pollfd fds[] = {
             {.fd = acceptor->wake_fd, .events = POLLIN},
@@ -103,12 +106,13 @@ static void *run(void *context)
     return NULL;
 }
 
-struct es_acceptor *es_acceptor_new(int listen_fd, struct es_connections *connections,
+struct es_acceptor *es_acceptor_new(int listen_fd, bool shared, struct es_connections *connections,
                                     struct es_loop *const *loops, unsigned loop_count,
                                     struct es_buf *error)
 {
     struct es_acceptor *acceptor = ES_NEW(struct es_acceptor);
     acceptor->listen_fd = listen_fd;
+    acceptor->shared = shared;
     acceptor->connections = connections;
     acceptor->loops = loops;
     acceptor->loop_count = loop_count;
@@ -130,6 +134,10 @@ void es_acceptor_stop(struct es_acceptor *acceptor)
         es_wake(acceptor->wake_fd);
         pthread_join(acceptor->thread, NULL);
         acceptor->running = false;
+        if (!acceptor->shared) {
+            (void)accept_all(acceptor,
+                             true); /* closing would reset them, though they had a connection */
+        }
     }
     if (acceptor->listen_fd >= 0) {
         (void)close(acceptor->listen_fd);

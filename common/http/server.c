@@ -115,7 +115,7 @@ static bool start_acceptor(struct es_http_server *server, struct es_buf *error)
         server->socket_path = es_strdup(server->address + strlen(UNIX_PREFIX));
     }
     server->acceptor =
-        es_acceptor_new(fd, server->connections, server->loops, server->loop_count, error);
+        es_acceptor_new(fd, !made, server->connections, server->loops, server->loop_count, error);
     return server->acceptor != NULL;
 }
 

@@ -3,6 +3,12 @@
 #include "common/http/server.h"
 #include "common/tests/http-served.h"
 
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 /* --- the routes -------------------------------------------------------------------------- */
 
 static void who(struct es_request *request, void *app, void *worker)
@@ -111,6 +117,34 @@ static void more_connections_than_places_are_served_in_turn(void **state)
         peer_close(&peers[i]);
     }
     assert_true(es_http_server_stop(small));
+}
+
+/* While descriptors lack, the acceptor pauses: whoever has connected meanwhile waits in the
+ * kernel's queue when the server is stopped. */
+static void J12_5_who_is_connected_when_it_stops_is_answered(void **state)
+{
+    (void)state;
+    struct es_http_config config = {.listen = "127.0.0.1:0"};
+    struct es_http_server *other = start_server(&config, routes, ES_ARRAY_LEN(routes), NULL, NULL);
+    uint64_t port = 0;
+    assert_true(es_parse_u64(strrchr(es_http_server_address(other), ':') + 1, &port));
+    struct sockaddr_in name = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct peer peer = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit none = {.rlim_cur = STDERR_FILENO + 1, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int connected = connect(peer.fd, (const struct sockaddr *)&name, sizeof(name));
+    (void)poll(NULL, 0, 20); /* the acceptor has failed once, and pauses for longer than that */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(connected, 0);
+    peer_send(&peer, "GET /quick HTTP/1.1\r\n" HOST "\r\n");
+    assert_true(es_http_server_stop(other));
+    expect_text(&peer, "", "ok");
+    assert_true(peer_ended(&peer));
+    peer_close(&peer);
 }
 
 /* --- who is calling ---------------------------------------------------------------------- */
@@ -236,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_client_that_wants_to_close_is_closed),
         cmocka_unit_test(a_client_may_go_away_at_any_point),
         cmocka_unit_test(more_connections_than_places_are_served_in_turn),
+        cmocka_unit_test(J12_5_who_is_connected_when_it_stops_is_answered),
         cmocka_unit_test(the_client_is_who_our_proxy_says),
         cmocka_unit_test(J12_3_a_spoofed_header_changes_nothing_without_a_trusted_proxy),
         cmocka_unit_test(request_ids_are_kept_when_they_are_ids_and_new_otherwise),
