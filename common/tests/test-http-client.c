@@ -12,8 +12,9 @@
 #include <stdatomic.h>
 
 #define MAX_ANSWER  1000
-#define TIMEOUT_MS  300
-#define OPEN_MS     100
+#define TIMEOUT_MS  3000
+#define PATIENT_MS  20000 /* the time limit of what is about none */
+#define OPEN_MS     3000  /* longer than a busy machine takes from one line to the next */
 #define TO_OPEN     3
 #define LONGEST_URL 128
 
@@ -159,13 +160,13 @@ static int stop(void **state)
 
 /* --- the client -------------------------------------------------------------------------- */
 
-static struct es_client *make_client(void)
+static struct es_client *make_client_within(int64_t timeout_ms)
 {
     ES_CLEANUP(es_buf_done) struct es_buf error = ES_BUF_INIT;
     struct es_client_config config = {
         .allowed_hosts = "127.0.0.1=local, api.example=EU",
-        .connect_timeout_ms = TIMEOUT_MS,
-        .total_timeout_ms = TIMEOUT_MS,
+        .connect_timeout_ms = timeout_ms,
+        .total_timeout_ms = timeout_ms,
         .max_answer = MAX_ANSWER,
         .failures_to_open = TO_OPEN,
         .open_ms = OPEN_MS,
@@ -174,6 +175,11 @@ static struct es_client *make_client(void)
     struct es_client *client = es_client_new(&config, &error);
     assert_non_null(client);
     return client;
+}
+
+static struct es_client *make_client(void)
+{
+    return make_client_within(PATIENT_MS);
 }
 
 static void behave(enum manner manner, const char *text)
@@ -202,7 +208,7 @@ static enum es_client_result call(struct es_client *client, const char *method,
 /* Call a server that behaves in MANNER, and expect RESULT without an answer. */
 static void expect_failure(enum manner manner, const char *text, enum es_client_result result)
 {
-    struct es_client *client = make_client();
+    struct es_client *client = make_client_within(manner == SILENCE ? TIMEOUT_MS : PATIENT_MS);
     struct es_client_answer answer = {.status = -1};
     behave(manner, text);
     enum es_client_result got = call(client, "POST", &answer);
@@ -328,7 +334,7 @@ static void a_connection_that_is_never_made_was_certainly_not_sent(void **state)
         (void)connect(fillers[i], (const struct sockaddr *)&name, sizeof(name));
     }
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
-    struct es_client *client = make_client();
+    struct es_client *client = make_client_within(TIMEOUT_MS);
     struct es_client_answer answer = {0};
     assert_int_equal(call_url(client, "POST", url, &answer), ES_CLIENT_NOT_SENT);
     es_client_free(client);
