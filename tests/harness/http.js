@@ -11,7 +11,7 @@ export { cookieValue, request } from '../../deploy/local/http.js';
  * 127.0.0.1:PORT and yields everything that comes back until the peer closes or TIMEOUT passes:
  * { raw, answers: [{ status, headers, body }], closed }.
  */
-export async function raw(port, bytes, { timeout = 2_000, half = false } = {}) {
+export async function raw(port, bytes, { timeout = 15_000, half = false } = {}) {
   const socket = net.connect(port, '127.0.0.1');
   const received = collect(socket, timeout);
   for (const part of Array.isArray(bytes) ? bytes : [bytes]) {

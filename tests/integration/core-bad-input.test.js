@@ -6,12 +6,12 @@ import { raw } from '../harness/http.js';
 import { createWorld } from '../harness/world.js';
 import { forgeToken, newMember, signal } from './support/core.js';
 
-const SETTINGS = { SIGNAL_QUOTA: 1_000, HEADER_TIMEOUT: 1_000, BODY_TIMEOUT: 1_000 };
+const SETTINGS = { SIGNAL_QUOTA: 1_000 };
 const LOGIN = '/api/auth/login';
 
-async function stage(t) {
+async function stage(t, settings = {}) {
   const world = await createWorld(t);
-  const core = await world.start('core', { settings: SETTINGS });
+  const core = await world.start('core', { settings: { ...SETTINGS, ...settings } });
   const token = await forgeToken(world, await newMember(world));
   return { world, core, token };
 }
@@ -120,13 +120,13 @@ test('framing that one server reads one way and another another way is refused',
 });
 
 test('slow drips end: headers and bodies have a deadline however many bytes they bring', async (t) => {
-  const { core } = await stage(t);
+  const { core } = await stage(t, { HEADER_TIMEOUT: 1_000, BODY_TIMEOUT: 1_000 });
   const drip = (text) => [...text].flatMap((each) => [each, { pauseMs: 100 }]);
-  const headers = await raw(core.port, drip('GET /health HTTP/1.1\r\nHost: aaaaaaaaaaaaaa'), { timeout: 6_000 });
+  const headers = await raw(core.port, drip('GET /health HTTP/1.1\r\nHost: aaaaaaaaaaaaaa'));
   assert.ok(headers.closed, 'slow headers are cut off');
   isProblem(headers.answers[0], 408, 'request_timeout', 'slow headers');
   const body = await raw(core.port, [`POST ${LOGIN} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n`,
-    ...drip('{"member_number":"1234","email"')], { timeout: 6_000 });
+    ...drip('{"member_number":"1234","email"')]);
   assert.ok(body.closed, 'slow bodies are cut off');
   isProblem(body.answers[0], 408, 'request_timeout', 'slow body');
   assert.equal((await core.request('/health/live')).status, 200);
