@@ -18,7 +18,8 @@ const PUBLIC_NUMBERS = new RegExp(
     'common/tests/test-(crypto|tlog-merkle|tlog-receipt)\\.c', // worked out with openssl; RFC 9162; made up
     'deploy/ctl/tests/test-ctl\\.c', // RFC 8032
     'worker-ledger/tests/test-(bump|header|key|tx)\\.c', // BRC-74, the chain's own headers, Bitcoin Core
-    'worker-ledger/tests/test-(ledger-answers|verify-options)\\.c', // the genesis block; made up
+    'worker-ledger/tests/test-ledger-(answers|best-chain)\\.c', // the chain's own first blocks
+    'worker-ledger/tests/test-verify-options\\.c', // made up
     'tests/harness/test/tools\\.test\\.js', // RFC 8032, RFC 7748, RFC 9162
     'tests/standins/chain/test/(mining|rpc|vectors)\\.test\\.js', // the regtest genesis block; published ones
   ].join('|')})$`,
