@@ -318,6 +318,17 @@ for (const status of ['SENT_TO_NETWORK', 'DOUBLE_SPEND_ATTEMPTED']) {
   });
 }
 
+test('J2.11: Arcade calls REJECTED what it has just taken, and takes that back', async (t) => {
+  const { world } = await stage(t, 'arcade', () => [
+    { fault: 'stale-status', status: 'REJECTED', api: 'arcade', count: 'until-cleared' },
+    { fault: 'stale-status', status: 'UNKNOWN', api: 'woc', count: 'until-cleared' }]);
+  await world.eventuallySql('it was taken', "SELECT bool_or(sends > 0 AND state <> 'signed') FROM anchor.transactions WHERE kind = 'anchor'");
+  await world.chain.wait({ for: 'requests', api: 'arcade', operation: 'status', count: 4 });
+  await world.chain.clearFaults();
+  await untilFinal(world);
+  assert.deepEqual((await transactions(world)).map(({ state }) => state), ['final']);
+});
+
 test('J2.8: the rival is mined and ARC never notices; the reader does, and another coin pays', async (t) => {
   const { world } = await stage(t, 'arc', () => [{ fault: 'double-spend', api: 'arc' }], { warnings: [/^ledger\.contested$/] });
   await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");

@@ -81,6 +81,7 @@ test('J2.11: what another process has just found in a block keeps its coin, and 
   await world.eventuallySql('the wallet has a coin', 'SELECT count(*) = 1 FROM anchor.coins');
   await putLeaves(world, 2); // the second transaction spends the change of the first
   await untilAll(world, 'seen');
+  await world.sql.query("UPDATE anchor.transactions SET sent_at = sent_at - interval '10 minutes'"); // long enough to believe a refusal
   const [parent, child] = await transactions(world);
   const other = await world.sql.connect();
   try {

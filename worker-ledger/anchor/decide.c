@@ -43,7 +43,7 @@ static const struct choice on_status[][ES_SIGHT_COUNT] = {
             [ES_SIGHT_CONTESTED] = WAIT_THEN_ANNOUNCE,
             [ES_SIGHT_STALE_BLOCK] = BOTH(ES_STEP_TO_SEEN),
             [ES_SIGHT_MINED] = BOTH(ES_STEP_TO_SEEN),
-            [ES_SIGHT_REFUSED] = BOTH(ES_STEP_REFUSE),
+            [ES_SIGHT_REFUSED] = {ES_STEP_WAIT, ES_STEP_REFUSE}, /* it may be taken back */
         },
     [ES_TX_SEEN] =
         {
@@ -56,7 +56,7 @@ static const struct choice on_status[][ES_SIGHT_COUNT] = {
             [ES_SIGHT_CONTESTED] = WAIT_THEN_ANNOUNCE,
             [ES_SIGHT_STALE_BLOCK] = WAIT_THEN_ANNOUNCE,
             [ES_SIGHT_MINED] = BOTH(ES_STEP_PROVE),
-            [ES_SIGHT_REFUSED] = BOTH(ES_STEP_REFUSE),
+            [ES_SIGHT_REFUSED] = {ES_STEP_WAIT, ES_STEP_REFUSE}, /* it may be taken back */
         },
 };
 
@@ -144,7 +144,7 @@ bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count, bool 
 bool es_decide_overdue(enum es_tx_state state, enum es_sight sight, int64_t sent_ago_ms,
                        const struct es_deadlines *deadlines)
 {
-    bool soon = state == ES_TX_SENT || sight == ES_SIGHT_CONTESTED;
+    bool soon = state == ES_TX_SENT || sight == ES_SIGHT_CONTESTED || sight == ES_SIGHT_REFUSED;
     return state != ES_TX_SIGNED && sent_ago_ms > (soon ? deadlines->seen_ms : deadlines->mined_ms);
 }
 

@@ -60,10 +60,11 @@ bool es_decide_refusal_stands(const enum es_sight *opinions, size_t count,
                               bool contest_lost) ES_MUST_CHECK;
 
 /* Whether a transaction in STATE that a provider sees as SIGHT is overdue: SENT_AGO_MS since its
- * bytes were last sent, against the deadline for that. What is only signed never is: it is being
- * sent anyway. */
+ * bytes were last sent, against the deadline for that. A refusal of what was taken before is left
+ * that time as well: Arcade's REJECTED may become SEEN_ON_NETWORK. What is only signed never is: it
+ * is being sent anyway. */
 struct es_deadlines {
-    int64_t seen_ms;  /* for the network to see it, and for a conflict to be settled */
+    int64_t seen_ms;  /* for the network to see it, and for a conflict or refusal to be settled */
     int64_t mined_ms; /* for a block to hold it, and for that block's header to appear */
 };
 bool es_decide_overdue(enum es_tx_state state, enum es_sight sight, int64_t sent_ago_ms,
