@@ -7,6 +7,7 @@ import pg from 'pg';
 import { eventually } from '../../deploy/local/wait.js';
 import { createBus, GROUP, STREAM, TOPIC } from './support/bus.js';
 
+const BATCH = 64; // events that a consumer reads at once
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const numbersOf = (rows) => rows.map((row) => Number(row.event_id));
 
@@ -322,6 +323,28 @@ test('C18: without any Redis events are taken from PostgreSQL', async (t) => {
   const eventIds = await bus.write(100);
   await onceEach(bus, eventIds);
   await bus.published(); // the position moves, so that the outbox can be pruned
+});
+
+test('a consumer that is stopped finishes the event at hand, not its batch', async (t) => {
+  const bus = await createBus(t, { redis: false });
+  const eventIds = await bus.write(BATCH);
+  const lock = await bus.sql.connect();
+  let consumer;
+  try {
+    await lock.query('BEGIN');
+    await lock.query('LOCK TABLE bus_test.effects');
+    consumer = await bus.startConsumer();
+    await bus.world.eventuallySql('the first effect waits', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'bus_test.effects'::regclass AND NOT granted)");
+    consumer.child.signal('SIGTERM');
+    await eventually('its endpoint is gone, and the consumer is next', () => fetch(`${consumer.metricsUrl}/health`).then(() => false, () => true));
+  } finally {
+    await lock.query('ROLLBACK');
+    lock.release();
+  }
+  await consumer.ends(0);
+  assert.ok((await bus.effects()).length < BATCH);
+  await bus.startConsumer();
+  await onceEach(bus, eventIds);
 });
 
 test('C19: a full Redis refuses loudly and loses nothing; only what was acknowledged is trimmed', async (t) => {
