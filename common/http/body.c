@@ -1,6 +1,6 @@
 /* es_request_read(): the body as declared members, whether it came as JSON or as a form. */
+#include "common/answer/answer.h"
 #include "common/base/buf.h"
-#include "common/http/answer.h"
 #include "common/http/content-type.h"
 #include "common/http/form.h"
 #include "common/http/request.h"

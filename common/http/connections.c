@@ -1,9 +1,9 @@
 #include "common/http/connections.h"
 
+#include "common/answer/request-id.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/http/raw-answer.h"
-#include "common/http/request-id.h"
 
 #include <errno.h>
 #include <linux/tcp.h>

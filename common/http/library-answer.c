@@ -1,12 +1,12 @@
 #include "common/http/library-answer.h"
 
+#include "common/answer/answer.h"
+#include "common/answer/request-id.h"
 #include "common/base/clock.h"
-#include "common/http/answer.h"
 #include "common/http/connections.h"
 #include "common/http/loop-state.h"
 #include "common/http/loop.h"
 #include "common/http/raw-answer.h"
-#include "common/http/request-id.h"
 
 #include <dlfcn.h>
 #include <microhttpd.h>

@@ -2,7 +2,7 @@
  * thread (exchange.c). Private to common/http. */
 #pragma once
 
-#include "common/http/request-id.h"
+#include "common/answer/request-id.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

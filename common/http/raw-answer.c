@@ -1,8 +1,8 @@
 #include "common/http/raw-answer.h"
 
+#include "common/answer/answer.h"
 #include "common/base/buf.h"
 #include "common/base/compiler.h"
-#include "common/http/answer.h"
 
 #include <sys/socket.h>
 

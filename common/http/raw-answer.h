@@ -5,8 +5,8 @@
  */
 #pragma once
 
+#include "common/answer/request-id.h"
 #include "common/http/problem.h"
-#include "common/http/request-id.h"
 
 /* Best effort, never blocks: a peer that does not take a few hundred bytes gets none. */
 void es_raw_answer(int fd, enum es_problem problem, const char *detail, const char *request_id);

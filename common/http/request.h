@@ -8,11 +8,11 @@
  */
 #pragma once
 
+#include "common/answer/request-id.h"
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/http/framing.h"
 #include "common/http/headers.h"
-#include "common/http/request-id.h"
 #include "common/http/router.h"
 #include "common/http/server.h"
 #include "common/http/target.h"

@@ -1,5 +1,5 @@
 /* The answering half of server.h and problem.h: what handlers call. */
-#include "common/http/answer.h"
+#include "common/answer/answer.h"
 #include "common/http/content-type.h"
 #include "common/http/request.h"
 #include "common/observe/log.h"

@@ -1,5 +1,7 @@
 #include "common/observe/endpoint.h"
 
+#include "common/answer/answer.h"
+#include "common/answer/request-id.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/json/json.h"
@@ -19,22 +21,21 @@
 #define LONGEST_HOST       INET6_ADDRSTRLEN
 #define LONGEST_ADDRESS    (LONGEST_HOST + sizeof("[]:65535"))
 #define IPV4_LOOPBACK_NET  127 /* 127.0.0.0/8 */
-#define JSON_TYPE          "application/json"
-#define PROBLEM_TYPE       "application/problem+json"
 #define STATUS_OK          200U
-#define STATUS_NOT_FOUND   404U
 #define STATUS_BAD_METHOD  405U
 #define STATUS_UNAVAILABLE 503U
 
 struct es_endpoint {
     struct es_endpoint_config config;
     struct MHD_Daemon *daemon;
+    struct es_id_source ids; /* the daemon's thread's */
     char address[LONGEST_ADDRESS];
 };
 
 struct answer {
     unsigned status;
     const char *type;
+    char request_id[ES_REQUEST_ID_TEXT_SIZE];
     struct es_buf body;
 };
 
@@ -89,18 +90,11 @@ static const struct {
     {"/health/ready", answer_ready},
 };
 
-static void answer_problem(struct answer *answer, unsigned status, const char *title,
-                           const char *code)
+static void answer_problem(struct answer *answer, enum es_problem problem)
 {
-    struct es_json_writer writer = es_json_writer_make(&answer->body);
-    answer->status = status;
-    answer->type = PROBLEM_TYPE;
-    es_json_begin_object(&writer);
-    es_json_put_text(&writer, "type", "about:blank");
-    es_json_put_text(&writer, "title", title);
-    es_json_put_int(&writer, "status", status);
-    es_json_put_text(&writer, "error", code);
-    es_json_end_object(&writer);
+    answer->status = es_problem_status(problem);
+    answer->type = ES_TYPE_PROBLEM;
+    es_problem_render(&(struct es_problem_facts){problem, NULL, answer->request_id}, &answer->body);
 }
 
 static void find_answer(const struct es_endpoint_config *config, const char *method,
@@ -113,32 +107,25 @@ static void find_answer(const struct es_endpoint_config *config, const char *met
         if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0) {
             pages[i].answer(config, answer);
         } else {
-            answer_problem(answer, STATUS_BAD_METHOD, "This address does not take that method",
-                           "method_not_allowed");
+            answer_problem(answer, ES_PROBLEM_METHOD_NOT_ALLOWED);
         }
         return;
     }
-    answer_problem(answer, STATUS_NOT_FOUND, "There is nothing here", "not_found");
+    answer_problem(answer, ES_PROBLEM_NOT_FOUND);
 }
 
 static bool add_headers(struct MHD_Response *response, const struct answer *answer)
 {
-    const char *const headers[][2] = {
-        {"Content-Type", answer->type},
-        {"Cache-Control", "no-store"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"},
-        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-        {"Referrer-Policy", "no-referrer"},
-        {"Allow", answer->status == STATUS_BAD_METHOD ? "GET, HEAD" : NULL},
-    };
-    for (size_t i = 0; i < ES_ARRAY_LEN(headers); i++) {
-        if (headers[i][1] != NULL &&
-            MHD_add_response_header(response, headers[i][0], headers[i][1]) != MHD_YES) {
-            return false;
-        }
+    bool added = MHD_add_response_header(response, "Content-Type", answer->type) == MHD_YES &&
+                 MHD_add_response_header(response, "X-Request-Id", answer->request_id) == MHD_YES;
+    for (size_t i = 0; added && i < ES_FIXED_HEADER_COUNT; i++) {
+        added = MHD_add_response_header(response, es_data_headers[i].name,
+                                        es_data_headers[i].value) == MHD_YES;
     }
-    return true;
+    if (added && answer->status == STATUS_BAD_METHOD) {
+        added = MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES;
+    }
+    return added;
 }
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer *answer)
@@ -172,13 +159,16 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     (void)version;
     (void)upload;
     (void)upload_size;
-    const struct es_endpoint *endpoint = context;
+    struct es_endpoint *endpoint = context;
     bool first_call = *request_context == NULL;
     *request_context = context; /* any value but NULL */
     if (first_call && !has_body(connection)) {
         return MHD_YES;
     }
-    struct answer answer = {.status = STATUS_OK, .type = JSON_TYPE, .body = ES_BUF_INIT};
+    struct answer answer = {.status = STATUS_OK, .type = ES_TYPE_JSON, .body = ES_BUF_INIT};
+    unsigned char id[ES_REQUEST_ID_BYTES];
+    es_request_id_make(&endpoint->ids, id);
+    es_request_id_format(id, answer.request_id);
     find_answer(&endpoint->config, method, path, &answer);
     return send_answer(connection, &answer);
 }

@@ -1,4 +1,5 @@
 /* The parsers of common/http, without a network: what each takes, and what it refuses. */
+#include "common/answer/request-id.h"
 #include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/random.h"
@@ -7,7 +8,6 @@
 #include "common/http/content-type.h"
 #include "common/http/cookie.h"
 #include "common/http/idempotency.h"
-#include "common/http/request-id.h"
 #include "common/http/retry-after.h"
 #include "common/http/router.h"
 #include "common/http/server.h"

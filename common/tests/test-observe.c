@@ -448,6 +448,7 @@ static void expect_answer(const struct site *site, const char *path, const char 
     expect_in(&answer, "\r\nContent-Security-Policy: default-src 'none'");
     expect_in(&answer, "\r\nReferrer-Policy: no-referrer\r\n");
     expect_in(&answer, "\r\nCache-Control: no-store\r\n");
+    expect_in(&answer, "\r\nX-Request-Id: ");
     assert_null(strcasestr(es_buf_str(&answer), "\r\nServer:"));
 }
 
@@ -484,7 +485,7 @@ static void other_paths_and_methods_get_404_and_405(void **state)
         expect_answer(
             site, paths[i], "404 Not Found", PROBLEM,
             "{\"type\":\"about:blank\",\"title\":\"There is nothing here\",\"status\":404,"
-            "\"error\":\"not_found\"}");
+            "\"error\":\"not_found\",\"timestamp\":\"");
     }
     static const char *const methods[] = {"POST", "DELETE", "OPTIONS", "PUT"};
     for (size_t i = 0; i < ES_ARRAY_LEN(methods); i++) {
@@ -492,6 +493,7 @@ static void other_paths_and_methods_get_404_and_405(void **state)
         assert_true(es_starts_with(es_buf_str(&answer), "HTTP/1.1 405 "));
         expect_in(&answer, "\r\nAllow: GET, HEAD\r\n");
         expect_in(&answer, "\"error\":\"method_not_allowed\"");
+        expect_in(&answer, "\"request_id\":\"");
     }
 }
 

@@ -2,6 +2,7 @@
  * Fuzz target: every text parser of common/http gets the same input, as the server would hand it
  * over (a text without NUL), and what each promises of its result is checked.
  */
+#include "common/answer/request-id.h"
 #include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/http/client-address.h"
@@ -10,7 +11,6 @@
 #include "common/http/form.h"
 #include "common/http/framing.h"
 #include "common/http/idempotency.h"
-#include "common/http/request-id.h"
 #include "common/http/retry-after.h"
 #include "common/http/router.h"
 #include "common/http/server.h"

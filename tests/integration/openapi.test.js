@@ -103,7 +103,7 @@ test('J3.2: every write of the contract takes an Idempotency-Key, as its route d
 });
 
 test('every error code of the server is in the contract, and no other', () => {
-  const source = readFileSync(new URL('../../common/http/problem.h', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../../common/answer/problems.h', import.meta.url), 'utf8');
   const codes = [...source.matchAll(/^ {4}X\([A-Z_]+, "([a-z_]+)", /gm)].map(([, code]) => code);
   assert.ok(codes.includes('headers_too_large'));
   assert.deepEqual(document.components.schemas.Problem.properties.error.enum, codes);

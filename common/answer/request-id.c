@@ -1,4 +1,4 @@
-#include "common/http/request-id.h"
+#include "common/answer/request-id.h"
 
 #include "common/base/random.h"
 #include "common/base/text.h"

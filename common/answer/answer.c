@@ -1,4 +1,4 @@
-#include "common/http/answer.h"
+#include "common/answer/answer.h"
 
 #include "common/base/clock.h"
 #include "common/json/json.h"

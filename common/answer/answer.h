@@ -1,12 +1,12 @@
 /*
  * What every answer carries, whoever writes it: the header fields of DESIGN section 4 and the two
- * renderings of a problem. Private to common/http.
+ * renderings of a problem. For the servers: common/http, and common/observe's endpoint.
  */
 #pragma once
 
+#include "common/answer/problems.h"
 #include "common/base/buf.h"
 #include "common/base/compiler.h"
-#include "common/http/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
