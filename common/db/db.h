@@ -121,7 +121,6 @@ const void *es_db_bytea(const struct es_db_rows *rows, size_t row, const char *c
                         size_t *ret_length); /* uuid, too */
 int32_t es_db_date(const struct es_db_rows *rows, size_t row, const char *column);
 int64_t es_db_time_us(const struct es_db_rows *rows, size_t row, const char *column);
-double es_db_double(const struct es_db_rows *rows, size_t row, const char *column);
 
 /* Hot loops: look a column up once (checked for TYPE letter), then read by number. -1 after a
  * BROKEN line; reading column -1 yields zero. */

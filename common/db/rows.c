@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Object identifiers of result types that are no parameter types (pg_type.dat). */
-enum { OID_NAME = 19, OID_JSON = 114, OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_BPCHAR = 1042 };
+enum { OID_NAME = 19, OID_JSON = 114, OID_BPCHAR = 1042 };
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25 };
 enum { OID_VARCHAR = 1043, OID_DATE = 1082, OID_TIMESTAMPTZ = 1184, OID_UUID = 2950 };
 
@@ -17,7 +17,7 @@ enum { OID_VARCHAR = 1043, OID_DATE = 1082, OID_TIMESTAMPTZ = 1184, OID_UUID = 2
 #define LARGEST_FIXED_SIZE 128
 static const unsigned char zeros[LARGEST_FIXED_SIZE];
 
-/* Which column types a reader takes; ended by 0. 'f' is only for es_db_double. */
+/* Which column types a reader takes; ended by 0. */
 static const struct {
     char letter;
     Oid oids[MAX_OIDS];
@@ -31,7 +31,6 @@ static const struct {
     {'u', {OID_UUID, 0}},
     {'d', {OID_DATE, 0}},
     {'z', {OID_TIMESTAMPTZ, 0}},
-    {'f', {OID_FLOAT8, OID_FLOAT4, 0}},
 };
 
 struct es_db_rows *es_db_rows_free(struct es_db_rows *rows)
@@ -209,24 +208,4 @@ const void *es_db_bytea(const struct es_db_rows *rows, size_t row, const char *c
     const char *bytes = value_at(rows, row, number);
     *ret_length = bytes != NULL ? (size_t)PQgetlength(rows->result, (int)row, number) : 0;
     return bytes != NULL ? (const void *)bytes : zeros;
-}
-
-double es_db_double(const struct es_db_rows *rows, size_t row, const char *column)
-{
-    int number = es_db_column(rows, column, 'f');
-    const char *bytes = value_at(rows, row, number);
-    if (bytes == NULL) {
-        return 0;
-    }
-    int length = PQgetlength(rows->result, (int)row, number);
-    uint64_t bits = read_be(bytes, length);
-    if (length == sizeof(float)) {
-        uint32_t narrow_bits = (uint32_t)bits;
-        float narrow = 0;
-        memcpy(&narrow, &narrow_bits, sizeof(narrow));
-        return (double)narrow;
-    }
-    double value = 0;
-    memcpy(&value, &bits, sizeof(value));
-    return value;
 }

@@ -135,12 +135,7 @@ static bool call_fast(struct es_request *request)
     enter(request, request->received_mono_us);
     request->route->fast(request, loop->server->app, NULL);
     leave(loop);
-    return loop->suspended || (request->to_executor && hand_to_executor(request));
-}
-
-void es_request_to_executor(struct es_request *request)
-{
-    request->to_executor = true;
+    return loop->suspended;
 }
 
 /* It came back without an answer: whoever had it left that to us. */

@@ -83,7 +83,6 @@ struct es_request {
     const char *allow;         /* for 405 and OPTIONS */
     struct es_refusal refusal; /* decided before the body was in; detail may be NULL */
     bool refused;
-    bool to_executor;
     void *context;
 
     /* set when it is handed back without an answer */

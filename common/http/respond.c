@@ -36,12 +36,6 @@ void es_respond_empty(struct es_request *request, unsigned status)
     request->answer.content_type = NULL;
 }
 
-void es_respond_redirect(struct es_request *request, const char *location)
-{
-    es_respond_empty(request, MHD_HTTP_SEE_OTHER);
-    es_respond_header(request, "Location", location);
-}
-
 static struct es_answer_header *find_header(const struct es_answer *answer, const char *name)
 {
     struct es_answer_header *header = answer->headers;

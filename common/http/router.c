@@ -113,7 +113,7 @@ static struct resource *find_resource(struct es_router *router, const char *temp
 static bool add_route(struct es_router *router, const struct es_route *route, struct es_buf *error)
 {
     enum es_method method = es_method_parse(route->method);
-    if (method >= ES_METHOD_COUNT || (route->handle == NULL && route->fast == NULL)) {
+    if (method >= ES_METHOD_COUNT || (route->handle == NULL) == (route->fast == NULL)) {
         es_buf_printf(error, "route %s %s: unknown method or no handler", route->method,
                       route->path);
         return false;

@@ -50,7 +50,7 @@ struct es_route {
     const char *method;
     const char *path;   /* "/api/signals/{id}/receipt"; a parameter is one whole segment */
     es_handler *handle; /* on an executor thread */
-    es_handler *fast;   /* on the event thread, worker is NULL; must not block. NULL: none */
+    es_handler *fast;   /* on the event thread, worker is NULL; must not block. Either, not both */
     unsigned access;    /* who may call: meaning belongs to the tier's admit hook */
     unsigned rate;      /* rate class: meaning belongs to the tier's admit hook */
     size_t body_limit;  /* 0: ES_HTTP_DEFAULT_BODY_LIMIT; methods without a body take none */
@@ -186,8 +186,6 @@ typedef void es_answerer(struct es_request *request, void *context);
 void es_request_suspend(struct es_request *request);
 void es_request_resume(struct es_request *request);
 void es_request_resume_to(struct es_request *request, es_answerer *answer, void *context);
-/* Fast routes: hand the request to the executor after all (route->handle runs it). */
-void es_request_to_executor(struct es_request *request);
 
 /* --- the answer -------------------------------------------------------------------------- */
 /* Set the answer; a later call replaces it, headers stay. BODY's content is moved into the
@@ -195,8 +193,7 @@ void es_request_to_executor(struct es_request *request);
 void es_respond(struct es_request *request, unsigned status, const char *content_type,
                 struct es_buf *body);
 void es_respond_json(struct es_request *request, unsigned status, struct es_buf *body);
-void es_respond_empty(struct es_request *request, unsigned status);         /* 204, 304 */
-void es_respond_redirect(struct es_request *request, const char *location); /* 303 */
+void es_respond_empty(struct es_request *request, unsigned status); /* 204, 304 */
 void es_respond_header(struct es_request *request, const char *name, const char *value);
 unsigned es_response_status(const struct es_request *request);
 const struct es_buf *es_response_body(const struct es_request *request);

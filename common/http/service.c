@@ -11,10 +11,6 @@
 static void call_handler(struct es_request *request, const struct es_http_server *server,
                          void *worker)
 {
-    if (es_bug_on(request->route->handle == NULL, "a fast route went to the executor")) {
-        es_respond_problem(request, ES_PROBLEM_INTERNAL, NULL);
-        return;
-    }
     request->route->handle(request, server->app, worker);
     if (es_bug_on(request->answer.status == 0, "a handler gave no answer")) {
         es_respond_problem(request, ES_PROBLEM_INTERNAL, NULL);

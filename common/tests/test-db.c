@@ -6,7 +6,6 @@
 #include "common/tests/db-fixture.h"
 #include "common/tests/servers.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +47,7 @@ static const struct es_db_statement times_back = {
 static const struct es_db_statement numbers = {
     .name = "numbers",
     .params = "",
-    .sql = "SELECT 1.5::float8 AS wide, 0.25::float4 AS narrow, (-2)::smallint AS two,"
+    .sql = "SELECT (-2)::smallint AS two,"
            " (-3)::integer AS three, NULL::bigint AS nothing, 'name'::name AS name,"
            " '{\"a\": 1}'::json AS json"};
 static const struct es_db_statement series = {
@@ -227,8 +226,6 @@ static void numbers_of_every_width_are_read(void **state)
     (void)state;
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     assert_int_equal(es_db_one(db, &numbers, &rows), ES_DB_OK);
-    assert_true(fabs(es_db_double(rows, 0, "wide") - 1.5) < 1e-12);
-    assert_true(fabs(es_db_double(rows, 0, "narrow") - 0.25) < 1e-12);
     assert_int_equal(es_db_i64(rows, 0, "two"), -2);
     assert_int_equal(es_db_i64(rows, 0, "three"), -3);
     assert_string_equal(es_db_text(rows, 0, "name"), "name");

@@ -98,23 +98,10 @@ static void wait_at_gate(struct es_request *request, void *app_, void *worker)
     answer_number(request, 200, ++((struct app *)app_)->handled);
 }
 
-/* Never blocks: to the executor whoever says so. */
-static void fast_or_not(struct es_request *request, void *app_, void *worker)
-{
-    (void)app_;
-    assert_null(worker);
-    if (es_request_header(request, "X-Slow") != NULL) {
-        es_request_to_executor(request);
-        return;
-    }
-    answer_number(request, 200, 0);
-}
-
 static const struct es_route routes[] = {
     {.method = "POST", .path = "/task", .handle = work},
     {.method = "POST", .path = "/members", .handle = work, .access = 1},
     {.method = "POST", .path = "/gate", .handle = wait_at_gate},
-    {.method = "POST", .path = "/mixed", .handle = work, .fast = fast_or_not},
 };
 
 static struct es_http_server *start_with(struct es_http_config config)
@@ -266,17 +253,6 @@ static void it_is_alive_until_a_handler_hangs(void **state)
     peer_close(&peer);
 }
 
-static void a_fast_route_may_send_a_request_to_the_executor(void **state)
-{
-    (void)state;
-    struct peer peer = connect_peer();
-    post(&peer, "/mixed", "", "");
-    hears_number(&peer, 200, "0", false);
-    post(&peer, "/mixed", "X-Slow: 1\r\n", "");
-    hears_number(&peer, 201, "1", false);
-    peer_close(&peer);
-}
-
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop_and_count)
 
 int main(void)
@@ -289,7 +265,6 @@ int main(void)
         SERVED(a_request_that_waited_too_long_is_503_and_not_run),
         SERVED(a_worker_that_cannot_be_made_ends_the_start),
         SERVED(it_is_alive_until_a_handler_hangs),
-        SERVED(a_fast_route_may_send_a_request_to_the_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,13 +30,6 @@ static void set_headers(struct es_request *request, void *app, void *worker)
     answer_text(request, "ok");
 }
 
-static void redirect(struct es_request *request, void *app, void *worker)
-{
-    (void)app;
-    (void)worker;
-    es_respond_redirect(request, "/describe");
-}
-
 static void refuse_rate(struct es_request *request, void *app, void *worker)
 {
     (void)app;
@@ -67,7 +60,6 @@ static const struct es_route routes[] = {
     {.method = "POST", .path = "/body", .fast = answer_length_of_body},
     {.method = "PUT", .path = "/body", .handle = answer_length_of_body, .body_limit = 100},
     {.method = "GET", .path = "/headers", .fast = set_headers},
-    {.method = "GET", .path = "/redirect", .fast = redirect},
     {.method = "GET", .path = "/limited", .handle = refuse_rate},
     {.method = "GET", .path = "/silent", .handle = say_nothing},
     {.method = "GET", .path = "/page", .handle = unavailable, .flags = ES_ROUTE_PAGE},
@@ -221,8 +213,8 @@ static void every_answer_carries_the_security_headers(void **state)
     (void)state;
     static const char *const requests[] = {
         "GET /describe HTTP/1.1\r\n" HOST "\r\n", "GET /nothing HTTP/1.1\r\n" HOST "\r\n",
-        "GET /redirect HTTP/1.1\r\n" HOST "\r\n", "OPTIONS /body HTTP/1.1\r\n" HOST "\r\n",
-        "GET /data HTTP/1.1\r\n" HOST "\r\n",     "GET /describe HTTP/1.1\r\n\r\n",
+        "OPTIONS /body HTTP/1.1\r\n" HOST "\r\n", "GET /data HTTP/1.1\r\n" HOST "\r\n",
+        "GET /describe HTTP/1.1\r\n\r\n",
     };
     for (size_t i = 0; i < ES_ARRAY_LEN(requests); i++) {
         struct peer peer = connect_peer();
@@ -248,17 +240,6 @@ static void a_handler_may_set_a_header_its_own_way(void **state)
     assert_string_equal(answer_header(&answer, "Cache-Control"), "max-age=60");
     assert_string_equal(answer_header(&answer, "X-Twice"), "second");
     assert_null(strstr(es_buf_str(&answer.head), "no-store"));
-    answer_done(&answer);
-    peer_close(&peer);
-}
-
-static void a_redirect_is_303(void **state)
-{
-    (void)state;
-    struct peer peer = connect_peer();
-    struct peer_answer answer = peer_ask(&peer, "GET /redirect HTTP/1.1\r\n" HOST "\r\n");
-    assert_int_equal(answer.status, 303);
-    assert_string_equal(answer_header(&answer, "Location"), "/describe");
     answer_done(&answer);
     peer_close(&peer);
 }
@@ -343,7 +324,6 @@ int main(void)
         cmocka_unit_test(a_cookie_that_comes_twice_is_none),
         cmocka_unit_test(every_answer_carries_the_security_headers),
         cmocka_unit_test(a_handler_may_set_a_header_its_own_way),
-        cmocka_unit_test(a_redirect_is_303),
         cmocka_unit_test(a_problem_is_complete),
         cmocka_unit_test(a_page_route_shows_problems_to_browsers_as_pages),
         cmocka_unit_test(too_many_requests_say_when_to_come_again),
