@@ -65,6 +65,6 @@ enum es_db_result es_inbox_fail(struct es_db *db, const struct es_inbox *inbox, 
                                 const char *error, bool counted, bool *ret_parked) ES_MUST_CHECK;
 
 /* The try that es_inbox_begin_try() counted came to nothing, and not through the event: it is made
- * again after its pause and brings the event no nearer to being parked. */
+ * again after its pause and, but for the first one, brings the event no nearer to being parked. */
 enum es_db_result es_inbox_uncount(struct es_db *db, const struct es_inbox *inbox,
                                    int64_t event_id) ES_MUST_CHECK;

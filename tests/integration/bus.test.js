@@ -216,26 +216,25 @@ test('C16: a poison event is parked with its error, the stream moves on, and it 
   assert.equal(await bus.failure(poison), undefined);
 });
 
-test('C16: an event whose effect our role may not write is tried until it may, and said once', async (t) => {
-  const bus = await createBus(t);
-  await bus.startRelay();
-  await bus.sql.query('REVOKE INSERT ON bus_test.effects FROM eldersafe_notify');
-  const consumers = [];
-  for (const tries of [1, 2]) consumers.push(await bus.startConsumer({ settings: { EVENT_TRIES: tries } }));
-  const denied = await bus.write(3);
-  const tried = `SELECT coalesce(sum(n_tup_ins + n_tup_upd), 0)::int AS n FROM pg_stat_user_tables WHERE relname = 'failures'`;
-  await eventually('they are tried again and again', async () => (await bus.sql.query(tried)).rows[0].n > 8 * denied.length, { timeout: 60_000 });
-  const { rows } = await bus.sql.query('SELECT count(*)::int AS n FROM bus.failures WHERE parked_at IS NOT NULL');
-  assert.equal(rows[0].n, 0);
-  await bus.sql.query('GRANT INSERT ON bus_test.effects TO eldersafe_notify');
-  await onceEach(bus, denied);
-  for (const consumer of consumers) {
-    const said = consumer.log().filter(({ event }) => event === 'bus.denied');
-    assert.ok(said.length <= 1, JSON.stringify(said));
-    assert.equal(consumer.log().some(({ event }) => /^bus\.(event_|database_)/.test(event)), false);
-  }
-  assert.ok(consumers.some((consumer) => consumer.log().some(({ event }) => event === 'bus.allowed')));
-});
+for (const tries of [1, 2]) {
+  test(`C16: an event whose effect our role may not write is tried until it may, and said once (EVENT_TRIES ${tries})`, async (t) => {
+    const bus = await createBus(t);
+    await bus.startRelay();
+    await bus.sql.query('REVOKE INSERT ON bus_test.effects FROM eldersafe_notify');
+    const consumer = await bus.startConsumer({ settings: { EVENT_TRIES: tries } });
+    const denied = await bus.write(3);
+    const tried = `SELECT coalesce(sum(n_tup_ins + n_tup_upd), 0)::int AS n FROM pg_stat_user_tables WHERE relname = 'failures'`;
+    await eventually('they are tried again and again', async () => (await bus.sql.query(tried)).rows[0].n > 6 * denied.length, { timeout: 60_000 });
+    const { rows } = await bus.sql.query('SELECT count(*)::int AS n FROM bus.failures WHERE parked_at IS NOT NULL');
+    assert.equal(rows[0].n, 0);
+    await bus.sql.query('GRANT INSERT ON bus_test.effects TO eldersafe_notify');
+    await onceEach(bus, denied);
+    await consumer.waitForLog('bus.allowed');
+    const said = consumer.log().map(({ event }) => event);
+    assert.equal(said.filter((event) => event === 'bus.denied').length, 1);
+    assert.equal(said.some((event) => /^bus\.(event_|database_)/.test(event)), false);
+  });
+}
 
 test('C16: an event that ends the process each time is parked too, and everybody else is served', async (t) => {
   const bus = await createBus(t);
