@@ -8,12 +8,13 @@ export { cookieValue, request } from '../../deploy/local/http.js';
 
 /**
  * Sends BYTES (a text, or a list of texts with pauses: [text, { pauseMs }, text …]) to
- * 127.0.0.1:PORT and yields everything that comes back until the peer closes or TIMEOUT passes:
+ * 127.0.0.1:PORT and yields everything that comes back until the peer closes, ENOUGH answers have come
+ * or TIMEOUT passes:
  * { raw, answers: [{ status, headers, body }], closed }.
  */
-export async function raw(port, bytes, { timeout = 15_000, half = false } = {}) {
+export async function raw(port, bytes, { timeout = 15_000, half = false, enough = Infinity } = {}) {
   const socket = net.connect(port, '127.0.0.1');
-  const received = collect(socket, timeout);
+  const received = collect(socket, timeout, enough);
   for (const part of Array.isArray(bytes) ? bytes : [bytes]) {
     if (part.pauseMs) await new Promise((resolve) => setTimeout(resolve, part.pauseMs));
     else if (socket.writable) socket.write(part);
@@ -23,7 +24,7 @@ export async function raw(port, bytes, { timeout = 15_000, half = false } = {}) 
   return { raw: data.toString('latin1'), answers: parseAnswers(data), closed };
 }
 
-function collect(socket, timeout) {
+function collect(socket, timeout, enough) {
   return new Promise((resolve) => {
     const chunks = [];
     const finish = (closed) => {
@@ -32,7 +33,10 @@ function collect(socket, timeout) {
       resolve({ data: Buffer.concat(chunks), closed });
     };
     const timer = setTimeout(() => finish(false), timeout);
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk) => {
+      chunks.push(chunk);
+      if (enough < Infinity && parseAnswers(Buffer.concat(chunks)).length >= enough) finish(false);
+    });
     socket.on('error', () => finish(true));
     socket.on('close', () => finish(true));
   });
