@@ -7,7 +7,7 @@ import test from 'node:test';
 import { P2PKH, PrivateKey, Transaction } from '@bsv/sdk';
 import { ISSUER, programPath } from '../../deploy/local/site.js';
 import { sanitizerReport } from '../harness/logs.js';
-import { signal } from './support/core.js';
+import { noonZone, signal } from './support/core.js';
 import { anchoringWorld, putLeaves, startLedger, untilFinal } from './support/ledger.js';
 import { behindTheBack, putBack } from './support/tamper.js';
 
@@ -43,7 +43,7 @@ async function healthyWorld(t) {
   await startLedger(world);
   const tokens = [];
   for (const n of [1, 2, 3]) {
-    world.addMember({ number: `70006600${n}`, email: `audited-${n}@example.org` });
+    world.addMember({ number: `70006600${n}`, email: `audited-${n}@example.org`, zone: noonZone() });
     tokens.push(world.ctl(['token', 'mint', '--member-number', `70006600${n}`], { settings: { ISSUER } }).trim());
     world.canary(`token ${n}`, tokens.at(-1));
   }

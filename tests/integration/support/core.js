@@ -13,8 +13,19 @@ const DAY_S = 86_400;
 export const PROMPT = { STATEMENT_TIMEOUT: 1_500, REDIS_TIMEOUT: 100 };
 let members = 0;
 
-/** Enters a new member as an operator does; yields { number, email, id, subject }. */
-export async function newMember(world, { zone } = {}) {
+/** A time zone in which it is about noon: no test's two requests are of two days there. */
+export function noonZone() {
+  const ahead = 12 - new Date().getUTCHours();
+  return ahead === 0 ? 'Etc/GMT' : `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`; // signs as in tzdata: reversed
+}
+
+/** The day as the people of ZONE have it, AGO milliseconds ago. */
+export function dayIn(zone, ago = 0) {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short' }).format(new Date(Date.now() - ago));
+}
+
+/** Enters a new member as an operator does, in a ZONE of noon; yields { number, email, id, subject }. */
+export async function newMember(world, { zone = noonZone() } = {}) {
   members += 1;
   const number = `7${String(process.pid).padStart(7, '0')}${String(members).padStart(4, '0')}`;
   const email = `member-${process.pid}-${members}@example.org`;
@@ -104,7 +115,7 @@ const CROWD_AT_ONCE = 1_000; // core.add_members looks its arrays through again 
 let crowd = 0;
 
 /** COUNT members entered by the owner's function, without eldersafectl: [{ id, subject }]. */
-export async function newCrowd(world, count) {
+export async function newCrowd(world, count, { zone = noonZone() } = {}) {
   const members = [];
   while (members.length < count) {
     const size = Math.min(CROWD_AT_ONCE, count - members.length);
@@ -113,8 +124,8 @@ export async function newCrowd(world, count) {
          ARRAY(SELECT decode(md5('public' || i), 'hex') FROM generate_series($1 + 1, $1 + $2) i),
          ARRAY(SELECT sha256(('number' || i)::bytea) FROM generate_series($1 + 1, $1 + $2) i),
          ARRAY(SELECT sha256(('email' || i)::bytea) FROM generate_series($1 + 1, $1 + $2) i),
-         array_fill('Europe/Copenhagen'::text, ARRAY[$2::int]),
-         array_fill(decode(repeat('5a', 64), 'hex'), ARRAY[$2::int]), 'test', gen_random_uuid()) added`, [crowd, size]);
+         array_fill($3::text, ARRAY[$2::int]),
+         array_fill(decode(repeat('5a', 64), 'hex'), ARRAY[$2::int]), 'test', gen_random_uuid()) added`, [crowd, size, zone]);
     crowd += size;
     const { rows: added } = await world.sql.query(
       "SELECT member_id AS id, encode(public_id, 'hex') AS subject FROM core.members WHERE member_id = ANY ($1)", [rows.map((each) => each.member_id)]);
