@@ -181,7 +181,7 @@ for (const fault of ['db.before_commit', 'db.after_commit', 'bus.before_ack']) {
     await bus.startConsumer();
     await onceEach(bus, eventIds);
     await eventually('nothing is pending', async () => (await bus.pending()) === 0, {
-      timeout: 20_000,
+      timeout: 60_000,
     });
   });
 }
@@ -199,7 +199,7 @@ test('C16: a poison event is parked with its error, the stream moves on, and it 
       const failure = await bus.failure(poison);
       return failure?.parked_at && failure;
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   assert.equal(parked.failures, 3);
   assert.equal(parked.last_error, 'check 23514');
@@ -256,7 +256,7 @@ test('C16: an event that ends the process each time is parked too, and everybody
     const ended = await eventually(
       'it crashes or parks the event',
       async () => consumer.child.ended ?? ((await bus.failure(killer))?.parked_at && 'parked'),
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
     if (ended === 'parked') break;
     await consumer.ends('fault');
@@ -390,7 +390,7 @@ test('C19: a full Redis refuses loudly and loses nothing; only what was acknowle
   await eventually(
     'what all have acknowledged is trimmed',
     async () => (await bus.redis.xlen(STREAM)) < 300,
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
 });
 
@@ -411,7 +411,7 @@ test('C28: what the relay says about its backlog is what the tables say', async 
   await eventually(
     'no unpublished events',
     async () => (await relay.metric('eldersafe_peer_unpublished')) === 0,
-    { timeout: 15_000 },
+    { timeout: 60_000 },
   );
 });
 

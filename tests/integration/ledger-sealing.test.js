@@ -315,7 +315,7 @@ test('E132: a message on eldersafe:leaves wakes the sealer long before its timer
   const ledger = await startLedger(world, { settings: { POLL_INTERVAL: 60_000, SEAL_INTERVAL: 60_000, SEAL_MAX: 10 } });
   await putLeaves(world, 10);
   await ledger.child.waitUntil('somebody listens', async () => await world.redisClient.publish('eldersafe:leaves', '10') > 0);
-  await untilSealed(world, 10, { timeout: 5_000 });
+  await untilSealed(world, 10, { timeout: 20_000 });
 });
 
 test('E132: SEAL_MAX signals are sealed long before the timer, because core says that they wait', async (t) => {
@@ -329,7 +329,7 @@ test('E132: SEAL_MAX signals are sealed long before the timer, because core says
   for (const member of members) {
     assert.equal((await signal(world, core, await forgeToken(world, member))).status, 200);
   }
-  await untilSealed(world, 20, { timeout: 5_000 });
+  await untilSealed(world, 20, { timeout: 20_000 });
 });
 
 test('E107: mainnet needs a second word, and the exit code says that a restart does not help', async (t) => {
