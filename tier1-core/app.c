@@ -17,12 +17,19 @@ bool app_load_zones(struct app *app, const char *directory, struct es_buf *error
     return true;
 }
 
+/* Who gives a statement more time than we give a connection has a slow server, and means both. */
+static int64_t connect_timeout_ms(const struct app *app)
+{
+    int64_t statement_ms = app->config.statement_timeout_ms;
+    return statement_ms > CONNECT_TIMEOUT_MS ? statement_ms : CONNECT_TIMEOUT_MS;
+}
+
 struct es_db_config app_db_config(const struct app *app, bool generic_plans)
 {
     return (struct es_db_config){
         .conninfo = app->config.database,
         .application_name = "eldersafe-core",
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .connect_timeout_ms = connect_timeout_ms(app),
         .statement_timeout_ms = app->config.statement_timeout_ms,
         .idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_TIMEOUT_MS,
         .generic_plans = generic_plans,
