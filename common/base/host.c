@@ -34,7 +34,7 @@ bool es_host_is_loopback(const char *host)
     if (host[0] == '[') {
         return host[length - 1] == ']' && is_loopback6(host + 1, length - 2);
     }
-    return is_loopback6(host, length) || strcasecmp(host, LOCAL_DOMAIN + 1) == 0 ||
+    return is_loopback6(host, length) || strcasecmp(host, &LOCAL_DOMAIN[1]) == 0 ||
            (length > domain && strcasecmp(host + length - domain, LOCAL_DOMAIN) == 0);
 }
 

@@ -201,6 +201,7 @@ const SAMPLES = [
       'common/README.md': 'x\n',
       'tier1-core/README.md': 'x\n',
       'tier1-core/http/a.c': '',
+      'tier1-core/http/README.md': 'x\n',
       '.ci/run': '',
     },
   ],
