@@ -1,4 +1,4 @@
-#include "common/crypto/keyfile.h"
+#include "common/base/mem.h"
 #include "deploy/ctl/ctl.h"
 #include "deploy/ctl/members.h"
 
@@ -92,8 +92,8 @@ enum es_exit es_ctl_member_add(const struct es_ctl_command *self, int argc, char
     if (!es_ctl_parse(self, options, ES_ARRAY_LEN(options), argc, argv, &status)) {
         return status;
     }
-    ES_CLEANUP(es_secret_free_p) char *number = NULL;
-    ES_CLEANUP(es_secret_free_p) char *email = NULL;
+    ES_CLEANUP(es_free_p) char *number = NULL;
+    ES_CLEANUP(es_free_p) char *email = NULL;
     wish.number = ask(wish.number, "member number", &number);
     if (!es_ctl_given(self, "--number", wish.number)) {
         return ES_EXIT_USAGE;

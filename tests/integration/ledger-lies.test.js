@@ -310,7 +310,7 @@ for (const status of ['SENT_TO_NETWORK', 'DOUBLE_SPEND_ATTEMPTED']) {
     await world.eventuallySql('it is sent', "SELECT bool_or(state = 'sent') FROM anchor.transactions WHERE kind = 'anchor'");
     await world.chain.mine(1);
     await passTime(world);
-    await untilAll(world, 'seen');
+    await world.eventuallySql('the reader is believed', "SELECT bool_or(state IN ('seen', 'mined')) FROM anchor.transactions WHERE kind = 'anchor'");
     await passTime(world, { seconds: 3 * 3600 });
     await untilAll(world, 'mined');
     await untilFinal(world);
