@@ -35,6 +35,7 @@ const struct es_db_statement *const es_ledger_statements[] = {
     &es_transactions_sending_statement,
     &es_transactions_revive_statement,
     &es_transactions_hold_statement,
+    &es_transactions_rewarded_statement,
     &es_transactions_new_block_statement,
     &es_coins_lock_statement,
     &es_coins_free_statement,

@@ -98,10 +98,16 @@ const struct es_db_statement es_transactions_revive_statement = {
 const struct es_db_statement es_transactions_hold_statement = {
     .name = "transactions_hold",
     .params = "it",
-    .sql = "SELECT EXISTS (SELECT FROM anchor.rewarded r WHERE r.checkpoint_id = t.checkpoint_id)"
-           "  AS rewarded"
-           " FROM anchor.transactions t WHERE transaction_id = $1 AND state = $2"
-           " FOR NO KEY UPDATE OF t",
+    .sql = "SELECT transaction_id FROM anchor.transactions"
+           " WHERE transaction_id = $1 AND state = $2 FOR NO KEY UPDATE",
+};
+
+/* A statement of its own: one that has waited for the lock still sees what was there before. */
+const struct es_db_statement es_transactions_rewarded_statement = {
+    .name = "transactions_rewarded",
+    .params = "i",
+    .sql = "SELECT EXISTS (SELECT FROM anchor.transactions JOIN anchor.rewarded"
+           "  USING (checkpoint_id) WHERE transaction_id = $1) AS rewarded",
 };
 
 /* Those at which failures are counted keep their back-off. */
@@ -234,7 +240,10 @@ enum es_db_result es_transactions_hold(struct es_db *db, int64_t id, enum es_tx_
 {
     ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
     enum es_db_result result =
-        es_db_one(db, &es_transactions_hold_statement, &rows, id, es_tx_state_name(state));
+        es_db_one(db, &es_transactions_hold_statement, NULL, id, es_tx_state_name(state));
+    if (result == ES_DB_OK) {
+        result = es_db_one(db, &es_transactions_rewarded_statement, &rows, id);
+    }
     if (result == ES_DB_OK) {
         *ret_rewarded = es_db_bool(rows, 0, "rewarded");
     }

@@ -28,6 +28,7 @@ extern const struct es_db_statement es_transactions_again_statement;
 extern const struct es_db_statement es_transactions_sending_statement;
 extern const struct es_db_statement es_transactions_revive_statement;
 extern const struct es_db_statement es_transactions_hold_statement;
+extern const struct es_db_statement es_transactions_rewarded_statement;
 extern const struct es_db_statement es_transactions_new_block_statement;
 
 struct es_tx_row {
