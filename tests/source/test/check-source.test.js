@@ -322,9 +322,9 @@ test('the command says what it found, counts rules, and its exit code tells', (t
   assert.equal(unknown.status, 2);
 });
 
-test('the whole repository is checked in under 10 s', () => {
+test('the whole repository is checked within a minute, on a busy machine too', () => {
   const started = performance.now();
   const { stdout } = spawnSync(CHECKER, [], { encoding: 'utf8', cwd: REPOSITORY });
   assert.match(stdout, /^source: \d+ passed, \d+ failed$/m);
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 60_000);
 });
