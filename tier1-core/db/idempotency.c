@@ -21,66 +21,6 @@ const struct es_db_statement idempotency_claim_statement = {
            " WHERE " IS_FREE("excluded.fingerprint") " RETURNING true AS claimed",
 };
 
-const struct es_db_statement idempotency_find_statement = {
-    .name = "idempotency_find",
-    .params = "xx",
-    .sql = "SELECT fingerprint, state, coalesce(status, 0) AS status,"
-           "  coalesce(content_type, '') AS content_type, coalesce(body, '') AS body"
-           " FROM core.idempotency WHERE caller = $1 AND key_hash = $2",
-};
-
-static void read_found(const struct es_db_rows *rows, const unsigned char *fingerprint,
-                       struct es_arena *arena, enum idempotency_found *ret_found,
-                       struct idempotency_answer *ret_answer)
-{
-    size_t length = 0;
-    const void *stored = es_db_bytea(rows, 0, "fingerprint", &length);
-    if (length != 32 || memcmp(stored, fingerprint, length) != 0) {
-        *ret_found = IDEMPOTENCY_OTHER;
-        return;
-    }
-    if (strcmp(es_db_text(rows, 0, "state"), "done") != 0) {
-        *ret_found = IDEMPOTENCY_BUSY;
-        return;
-    }
-    const void *body = es_db_bytea(rows, 0, "body", &length);
-    *ret_found = IDEMPOTENCY_DONE;
-    *ret_answer = (struct idempotency_answer){
-        .status = es_db_i64(rows, 0, "status"),
-        .content_type = es_arena_strdup(arena, es_db_text(rows, 0, "content_type")),
-        .body = es_arena_strndup(arena, body, length),
-        .length = length,
-    };
-}
-
-enum es_db_result idempotency_begin(struct es_db *db, const struct idempotency_key *key,
-                                    const unsigned char *fingerprint, int64_t lease_s,
-                                    struct es_arena *arena, enum idempotency_found *ret_found,
-                                    struct idempotency_answer *ret_answer)
-{
-    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *claimed = NULL;
-    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *found = NULL;
-    enum es_db_result result = es_db_one(db, &idempotency_claim_statement, &claimed, key->caller,
-                                         (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32,
-                                         fingerprint, (size_t)32, lease_s);
-    if (result == ES_DB_OK) {
-        *ret_found = IDEMPOTENCY_CLAIMED;
-        return ES_DB_OK;
-    }
-    if (result != ES_DB_NO_ROW) {
-        return result;
-    }
-    result = es_db_one(db, &idempotency_find_statement, &found, key->caller,
-                       (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32);
-    if (result == ES_DB_OK) {
-        read_found(found, fingerprint, arena, ret_found, ret_answer);
-    } else if (result == ES_DB_NO_ROW) {
-        *ret_found = IDEMPOTENCY_BUSY; /* released in between: the client tries again */
-        result = ES_DB_OK;
-    }
-    return result;
-}
-
 const struct es_db_statement idempotency_finish_statement = {
     .name = "idempotency_finish",
     .params = "xxstx",
@@ -92,7 +32,7 @@ enum es_db_result idempotency_finish(struct es_db *db, const struct idempotency_
                                      const struct idempotency_answer *answer)
 {
     return es_db_run(db, &idempotency_finish_statement, NULL, key->caller,
-                     (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32,
+                     (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)IDEMPOTENCY_HASH_SIZE,
                      (int)answer->status, answer->content_type, answer->body, answer->length);
 }
 
@@ -106,7 +46,7 @@ const struct es_db_statement idempotency_release_statement = {
 enum es_db_result idempotency_release(struct es_db *db, const struct idempotency_key *key)
 {
     return es_db_run(db, &idempotency_release_statement, NULL, key->caller,
-                     (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)32);
+                     (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)IDEMPOTENCY_HASH_SIZE);
 }
 
 /* LATERAL with a LIMIT: one look into the index for each key, however few rows the planner believes
@@ -162,6 +102,59 @@ enum es_db_result idempotency_known(struct es_db *db, const struct idempotency_s
     *ret_count = count;
     *ret_rows = rows;
     return ES_DB_OK;
+}
+
+const struct idempotency_answer *idempotency_copy_answer(struct es_arena *arena,
+                                                         const struct idempotency_answer *answer)
+{
+    struct idempotency_answer *copy = ES_ARENA_NEW(arena, struct idempotency_answer);
+    *copy = *answer;
+    copy->content_type = es_arena_strdup(arena, answer->content_type);
+    copy->body = es_arena_strndup(arena, answer->body, answer->length);
+    return copy;
+}
+
+/* What is known of a key that could not be claimed. Nothing: it was released in between, and the
+ * client tries again. */
+static enum es_db_result find_one(struct es_db *db, const struct idempotency_key *key,
+                                  const unsigned char *fingerprint, struct es_arena *arena,
+                                  enum idempotency_found *ret_found,
+                                  struct idempotency_answer *ret_answer)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *rows = NULL;
+    struct es_db_bytes caller = {key->caller, IDEMPOTENCY_CALLER_SIZE};
+    struct es_db_bytes key_hash = {key->key_hash, IDEMPOTENCY_HASH_SIZE};
+    struct es_db_bytes mark = {fingerprint, IDEMPOTENCY_HASH_SIZE};
+    struct idempotency_set one = {
+        .count = 1, .callers = &caller, .key_hashes = &key_hash, .fingerprints = &mark};
+    struct idempotency_known *known = NULL;
+    size_t count = 0;
+    enum es_db_result result = idempotency_known(db, &one, arena, &known, &count, &rows);
+    if (result != ES_DB_OK) {
+        return result;
+    }
+    *ret_found = count > 0 ? known->found : IDEMPOTENCY_BUSY;
+    if (*ret_found == IDEMPOTENCY_DONE) {
+        *ret_answer = *idempotency_copy_answer(arena, &known->answer);
+    }
+    return ES_DB_OK;
+}
+
+enum es_db_result idempotency_begin(struct es_db *db, const struct idempotency_key *key,
+                                    const unsigned char *fingerprint, int64_t lease_s,
+                                    struct es_arena *arena, enum idempotency_found *ret_found,
+                                    struct idempotency_answer *ret_answer)
+{
+    ES_CLEANUP(es_db_rows_free_p) struct es_db_rows *claimed = NULL;
+    enum es_db_result result =
+        es_db_one(db, &idempotency_claim_statement, &claimed, key->caller,
+                  (size_t)IDEMPOTENCY_CALLER_SIZE, key->key_hash, (size_t)IDEMPOTENCY_HASH_SIZE,
+                  fingerprint, (size_t)IDEMPOTENCY_HASH_SIZE, lease_s);
+    if (result == ES_DB_NO_ROW) {
+        return find_one(db, key, fingerprint, arena, ret_found, ret_answer);
+    }
+    *ret_found = IDEMPOTENCY_CLAIMED;
+    return result;
 }
 
 /* In the order of the keys, so that two processes never wait for each other crosswise. */

@@ -66,12 +66,16 @@ enum es_db_result idempotency_known(struct es_db *db, const struct idempotency_s
                                     struct es_arena *arena, struct idempotency_known **ret_known,
                                     size_t *ret_count, struct es_db_rows **ret_rows) ES_MUST_CHECK;
 
+/* ANSWER in ARENA, for longer than the rows it came from. */
+const struct idempotency_answer *
+idempotency_copy_answer(struct es_arena *arena,
+                        const struct idempotency_answer *answer) ES_MUST_CHECK;
+
 /* Keep the answers of SET, all of STATUS and CONTENT_TYPE, under keys nobody has claimed: within
  * the transaction that does what they tell of. *RET_KEPT of them were free; the others belong to
  * somebody else by now, so with fewer than all the transaction must not be committed. */
 enum es_db_result idempotency_keep(struct es_db *db, const struct idempotency_set *set, int status,
                                    const char *content_type, size_t *ret_kept) ES_MUST_CHECK;
 
-extern const struct es_db_statement idempotency_claim_statement, idempotency_find_statement,
-    idempotency_finish_statement, idempotency_release_statement, idempotency_known_statement,
-    idempotency_keep_statement;
+extern const struct es_db_statement idempotency_claim_statement, idempotency_finish_statement,
+    idempotency_release_statement, idempotency_known_statement, idempotency_keep_statement;

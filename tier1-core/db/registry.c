@@ -29,7 +29,6 @@ const struct es_db_statement *const core_statements[] = {
     &sessions_settled_statement,
     &sessions_revocations_statement,
     &idempotency_claim_statement,
-    &idempotency_find_statement,
     &idempotency_finish_statement,
     &idempotency_release_statement,
     &idempotency_known_statement,

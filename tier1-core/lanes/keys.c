@@ -51,16 +51,6 @@ static struct keyed collect(struct es_arena *arena, struct lane_job *const *jobs
 
 /* --- found ---------------------------------------------------------------------------------- */
 
-static const struct idempotency_answer *copy_answer(struct es_arena *arena,
-                                                    const struct idempotency_answer *answer)
-{
-    struct idempotency_answer *copy = ES_ARENA_NEW(arena, struct idempotency_answer);
-    *copy = *answer;
-    copy->content_type = es_arena_strdup(arena, answer->content_type);
-    copy->body = es_arena_strndup(arena, answer->body, answer->length);
-    return copy;
-}
-
 static void take_known(struct lane_job *job, const struct idempotency_known *known)
 {
     static const enum lane_verdict verdicts[] = {
@@ -70,7 +60,7 @@ static void take_known(struct lane_job *job, const struct idempotency_known *kno
     };
     job->verdict = verdicts[known->found];
     if (known->found == IDEMPOTENCY_DONE) {
-        job->key->answer = copy_answer(job->key->arena, &known->answer);
+        job->key->answer = idempotency_copy_answer(job->key->arena, &known->answer);
     }
 }
 
