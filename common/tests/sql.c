@@ -1,5 +1,6 @@
 #include "common/tests/sql.h"
 
+#include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/tests/unit.h"
 
@@ -13,6 +14,12 @@ PGconn *es_test_connect(const char *conninfo)
         fail_msg("%s", PQerrorMessage(conn));
     }
     return conn;
+}
+
+PGconn *es_test_connect_as(const struct es_test_server *server, const char *role)
+{
+    ES_CLEANUP(es_free_p) char *conninfo = es_test_postgres_conninfo(server, role, "postgres");
+    return es_test_connect(conninfo);
 }
 
 void es_test_disconnect(PGconn **conn)

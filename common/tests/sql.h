@@ -3,11 +3,14 @@
 #pragma once
 
 #include "common/base/compiler.h"
+#include "common/tests/servers.h"
 
 #include <libpq-fe.h>
 #include <stdint.h>
 
 PGconn *es_test_connect(const char *conninfo) ES_MUST_CHECK;
+/* To SERVER's database "postgres" as ROLE; "postgres" is the superuser. */
+PGconn *es_test_connect_as(const struct es_test_server *server, const char *role) ES_MUST_CHECK;
 void es_test_disconnect(PGconn **conn);
 
 /* Run the statements and yield the first value of the last one's first row as text: "" for NULL or

@@ -1,7 +1,6 @@
 /* Batches of a signal lane against a real database: who is written, once, on which day, and what
  * one bad signal does to its neighbours. */
 #include "common/base/clock.h"
-#include "common/base/mem.h"
 #include "common/base/random.h"
 #include "common/tests/servers.h"
 #include "common/tests/sql.h"
@@ -529,10 +528,8 @@ static int start(void **state)
     (void)state;
     es_random_init();
     struct es_test_server *server = es_test_schema_start();
-    ES_CLEANUP(es_free_p)
-    char *conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
     core_conninfo = es_test_postgres_conninfo(server, "eldersafe_core", "postgres");
-    super = es_test_connect(conninfo);
+    super = es_test_connect_as(server, "postgres");
     zones = es_zones_new(NULL);
     answers = es_arena_new(ARENA_BLOCK);
     tools = (struct batch_tools){

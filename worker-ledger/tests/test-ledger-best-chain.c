@@ -1,9 +1,8 @@
 /* Unit tests of worker-ledger/wallet: following the best chain, with a reader that says what a test
  * wants and a private PostgreSQL. */
-#include "common/base/mem.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
-#include "common/tests/servers.h"
+#include "common/tests/role-db.h"
 #include "common/tests/sql.h"
 #include "common/tests/unit.h"
 #include "worker-ledger/db/headers.h"
@@ -120,13 +119,9 @@ static int start(void **state)
     (void)state;
     es_random_init();
     struct es_test_server *server = es_test_schema_start();
-    ES_CLEANUP(es_free_p)
-    char *super_conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
-    static char *conninfo;
-    conninfo = es_test_postgres_conninfo(server, "eldersafe_ledger", "postgres");
-    super = es_test_connect(super_conninfo);
-    db = es_db_new(&(struct es_db_config){.conninfo = conninfo, .application_name = "test"},
-                   es_ledger_statements, es_ledger_statement_count);
+    super = es_test_connect_as(server, "postgres");
+    db = es_test_role_db(server, "eldersafe_ledger", es_ledger_statements,
+                         es_ledger_statement_count);
     return 0;
 }
 

@@ -390,11 +390,9 @@ static int start(void **state)
     (void)state;
     es_random_init();
     struct es_test_server *server = es_test_schema_start();
-    ES_CLEANUP(es_free_p)
-    char *conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
     admin_conninfo = es_test_postgres_conninfo(server, "eldersafe_admin", "postgres");
     core_conninfo = es_test_postgres_conninfo(server, "eldersafe_core", "postgres");
-    super = es_test_connect(conninfo);
+    super = es_test_connect_as(server, "postgres");
     admin = es_test_connect(admin_conninfo);
     core = es_test_connect(core_conninfo);
     (void)es_test_sql(super, "ALTER ROLE eldersafe_admin CONNECTION LIMIT 20"); /* for crowds */

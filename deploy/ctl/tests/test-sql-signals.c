@@ -1,5 +1,4 @@
 /* The SQL functions around signals, the audit and forgetting. */
-#include "common/base/mem.h"
 #include "common/base/random.h"
 #include "common/tests/crowd.h"
 #include "common/tests/servers.h"
@@ -230,10 +229,8 @@ static int start(void **state)
     (void)state;
     es_random_init();
     struct es_test_server *server = es_test_schema_start();
-    ES_CLEANUP(es_free_p)
-    char *conninfo = es_test_postgres_conninfo(server, "postgres", "postgres");
     core_conninfo = es_test_postgres_conninfo(server, "eldersafe_core", "postgres");
-    super = es_test_connect(conninfo);
+    super = es_test_connect_as(server, "postgres");
     core = es_test_connect(core_conninfo);
     return 0;
 }
